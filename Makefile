@@ -1,0 +1,226 @@
+# The KSK appliance. `make help` lists what can be made; README.md says what
+# for. Non-recursive: one program = one folder, one library = one folder.
+
+VERSION   ?= 0.1.0
+CC        ?= cc
+CLANG     ?= clang
+PYTHON    ?= /usr/bin/python3
+JOBS      ?= $(shell nproc)
+PREFIX    ?= /usr
+DESTDIR   ?=
+SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/libexec/ksk
+MANDIR    ?= $(PREFIX)/share/man
+DOCDIR    ?= $(PREFIX)/share/doc/ksk
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+# SAN=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer.
+SAN       ?=
+BUILD     ?= build$(if $(SAN),/asan)
+V         ?=
+Q         := $(if $(V),,@)
+
+# ---- packages (Debian 12) ----
+DEPS_BUILD := build-essential pkg-config libssl-dev libp11-dev libp11-kit-dev \
+	libldns-dev libcbor-dev libcyaml-dev libyaml-dev libsqlite3-dev \
+	libevent-dev libseccomp-dev libcap-dev libjansson-dev
+DEPS_RUN   := softhsm2 openssl
+DEPS_TEST  := libcmocka-dev clang clang-format python3 python3-cbor2 opensc \
+	p11-kit bind9-utils bind9-dnsutils bind9 knot knot-dnssecutils \
+	ldnsutils unbound mandoc util-linux procps
+DEPS_DEMO  := $(DEPS_BUILD) $(DEPS_RUN) bind9-utils bind9-dnsutils \
+	knot-dnssecutils python3 util-linux procps
+
+# ---- flags ----
+WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wcast-qual \
+	-Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wundef -Wvla \
+	-Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings
+STRICT := -Wconversion -Wsign-conversion
+HARDEN := -fstack-protector-strong -fstack-clash-protection \
+	-fcf-protection -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANITIZE := $(if $(SAN),-fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -DKSK_SANITIZED)
+P11_CFLAGS = $(shell pkg-config --cflags p11-kit-1)
+CPPFLAGS += -I. -D_GNU_SOURCE -DKSK_VERSION='"$(VERSION)"' \
+	-DKSK_SYSCONFDIR='"$(SYSCONFDIR)/ksk"'
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARDEN) $(SANITIZE)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(SANITIZE) $(LDFLAGS)
+# A sanitized C program that loads a C++ module must carry the C++ runtime, or
+# the module's exceptions abort it.
+MODULE_LDFLAGS = -Wl,-rpath-link,. $(if $(SAN),-Wl,--no-as-needed -lstdc++)
+
+# ---- what there is ----
+PROTOCOL := $(wildcard protocol/*.c)
+BASE     := $(wildcard appliance/base/*.c)
+POLICY   := $(filter-out appliance/policy/main.c,$(wildcard appliance/policy/*.c))
+HSM      := $(filter-out hsm/main.c,$(wildcard hsm/*.c))
+LIBS     := protocol base policy hsm
+PROGRAMS := kskd kskd-frontend kskd-signer kskd-policy kskd-token kskadm kskctl
+
+SRC_kskd          := $(wildcard appliance/supervisor/*.c)
+SRC_kskd-frontend := $(wildcard appliance/frontend/*.c)
+SRC_kskd-signer   := $(wildcard appliance/signer/*.c)
+SRC_kskd-policy   := appliance/policy/main.c
+SRC_kskd-token    := hsm/main.c
+SRC_kskadm        := $(wildcard appliance/admin/*.c)
+SRC_kskctl        := $(wildcard client/*.c)
+
+USE_kskd          := base protocol
+USE_kskd-frontend := base protocol
+USE_kskd-signer   := policy base protocol
+USE_kskd-policy   := policy base protocol
+USE_kskd-token    := hsm base protocol
+USE_kskadm        := hsm policy base protocol
+USE_kskctl        := policy base protocol
+
+EXT_kskd          := -lcyaml -lyaml -lseccomp -lcap -lcrypto
+EXT_kskd-frontend := -levent_openssl -levent_core -lssl -lcrypto -lseccomp -lcap
+EXT_kskd-signer   := -lsqlite3 -lcbor -lcrypto -lseccomp -lcap
+EXT_kskd-policy   := -lcyaml -lyaml -lcrypto -lseccomp -lcap
+EXT_kskd-token    := -lp11 -lp11-kit -lcrypto -lseccomp -lcap
+EXT_kskadm        := -lp11 -lp11-kit -lcyaml -lyaml -lsqlite3 -lcrypto -lseccomp -lcap
+EXT_kskctl        := -lldns -lcyaml -lyaml -lcbor -ljansson -lssl -lcrypto
+
+UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+SCRIPTS := $(wildcard tests/integration/test_*.py tests/arch/test_*.py \
+	tests/token/test_*.py)
+MAN   := $(wildcard appliance/*.[0-9] client/*.[0-9])
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+SOURCES := $(PROTOCOL) $(BASE) $(POLICY) $(HSM) \
+	$(foreach p,$(PROGRAMS),$(SRC_$(p)))
+CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
+	client/*.[ch] tests/*/*.[ch])
+
+# ---- the two commands ----
+.PHONY: all demo check check-asan deps deps-demo deps-test install lint \
+	format format-check clean help unit scripts fuzz test-binaries
+
+all: $(addprefix $(BUILD)/,$(PROGRAMS))
+
+demo: deps-demo ## build, make a throw-away token, sign a real RRset, have others verify it
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)tests/demo.sh "$(BUILD)"
+
+check: deps-test ## whole test suite; ends in "N passed, N failed"
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all test-binaries
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all test-binaries
+	$(Q)$(PYTHON) tests/run.py --build build --sanitized build/asan
+
+check-asan: deps-test ## only the sanitized half of the suite
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all test-binaries
+	$(Q)$(PYTHON) tests/run.py --sanitized build/asan
+
+# ---- packages ----
+deps: deps-test ## install the Debian packages that are missing, or name them
+deps-demo:
+	$(Q)tests/deps.sh $(DEPS_DEMO)
+deps-test:
+	$(Q)tests/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+
+# ---- building ----
+$(BUILD)/obj/hsm/%.o $(BUILD)/obj/appliance/admin/%.o \
+$(BUILD)/obj/tests/%.o: CPPFLAGS += $(P11_CFLAGS)
+$(BUILD)/obj/tests/%.o: STRICT :=
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
+
+define library
+$(BUILD)/lib$(1).a: $(call obj,$(2))
+	$$(if $$(V),,@echo "  AR    $$@")
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(eval $(call library,protocol,$(PROTOCOL)))
+$(eval $(call library,base,$(BASE)))
+$(eval $(call library,policy,$(POLICY)))
+$(eval $(call library,hsm,$(HSM)))
+
+define program
+$(BUILD)/$(1): $(call obj,$(SRC_$(1))) $(USE_$(1):%=$(BUILD)/lib%.a)
+	$$(if $$(V),,@echo "  LD    $$@")
+	$(Q)$(CC) -o $$@ $(call obj,$(SRC_$(1))) \
+		$(USE_$(1):%=$(BUILD)/lib%.a) \
+		$$(if $(filter hsm,$(USE_$(1))),$$(MODULE_LDFLAGS)) \
+		$$(ALL_LDFLAGS) $(EXT_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# ---- tests ----
+# Programs whose sandbox is tried from inside: the same objects, with the test
+# form of ksk_probe in place of the product's.
+PROBED := kskd-frontend kskd-signer kskd-policy kskd-token
+define probed
+$(BUILD)/tests/probe/$(1): $(call obj,$(SRC_$(1)) tests/probe_test.c) \
+		$(USE_$(1):%=$(BUILD)/lib%.a)
+	@mkdir -p $$(@D)
+	$$(if $$(V),,@echo "  LD    $$@")
+	$(Q)$(CC) -o $$@ $(call obj,$(SRC_$(1)) tests/probe_test.c) \
+		$(USE_$(1):%=$(BUILD)/lib%.a) \
+		$$(if $(filter hsm,$(USE_$(1))),$$(MODULE_LDFLAGS)) \
+		$$(ALL_LDFLAGS) $(EXT_$(1))
+endef
+$(foreach p,$(PROBED),$(eval $(call probed,$(p))))
+
+UNIT_EXT := -lcmocka -lp11 -lp11-kit -lldns -lcyaml -lyaml -lsqlite3 -lcbor \
+	-ljansson -levent_core -lssl -lcrypto -lseccomp -lcap
+# Unit tests may reach into the signer and the client: all but their main.c.
+UNIT_OBJ := $(call obj,$(filter-out %/main.c,$(SRC_kskd-signer) $(SRC_kskctl)))
+$(BUILD)/libunder.a: $(UNIT_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libunder.a \
+		$(LIBS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $< $(BUILD)/libunder.a $(BUILD)/libhsm.a \
+		$(BUILD)/libpolicy.a $(BUILD)/libbase.a \
+		$(BUILD)/libprotocol.a $(MODULE_LDFLAGS) $(ALL_LDFLAGS) \
+		$(UNIT_EXT)
+
+# Every fuzz entry is replayed over its corpus by a plain main in `make check`.
+$(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o \
+		$(BUILD)/obj/tests/replay.o $(BUILD)/libunder.a \
+		$(LIBS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $< $(BUILD)/obj/tests/replay.o $(BUILD)/libunder.a \
+		$(BUILD)/libhsm.a $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
+		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(UNIT_EXT)
+
+test-binaries: $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
+	$(PROBED:%=$(BUILD)/tests/probe/%)
+
+FUZZ_SECONDS ?= 300
+fuzz: deps-test ## run every fuzz target FUZZ_SECONDS= long with libFuzzer
+	$(Q)tests/fuzz/run.sh "$(CLANG)" "$(FUZZ_SECONDS)" "$(P11_CFLAGS)"
+
+lint: ## compile everything with clang too, format, man pages, shell
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC="$(CLANG)" BUILD=build/clang all test-binaries
+	$(Q)$(MAKE) --no-print-directory format-check
+	$(Q)$(if $(MAN),mandoc -T lint -W warning $(MAN))
+
+format:
+	$(Q)clang-format -i $(CHECKED)
+
+format-check: ## say which files clang-format would change
+	$(Q)clang-format --dry-run -Werror $(CHECKED)
+
+# ---- installing ----
+install: all ## put everything in place under DESTDIR
+	$(Q)tests/install.sh "$(BUILD)" "$(DESTDIR)" "$(PREFIX)" \
+		"$(SYSCONFDIR)" "$(LIBEXECDIR)" "$(MANDIR)" "$(DOCDIR)" \
+		"$(UNITDIR)" "$(SYSUSERSDIR)"
+
+clean: ## remove all that was built
+	$(Q)rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null | sed 's/ /\\ /g')

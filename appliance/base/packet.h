@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * packet - every packet that two of our processes exchange: one row in
+ * KSK_PACKET_TABLE, one struct, one writer, one reader. A packet is its number
+ * (16 bits) and a body. Requests are even, answers odd. Numbers are big
+ * endian, blocks have 16-bit lengths (protocol/wire.h). A reader accepts what
+ * its writer writes and nothing else.
+ *
+ * No packet carries bytes to be signed: SIGN carries an RRset, and the worker
+ * builds the bytes itself.
+ * Tests: tests/unit/test_packet.c
+ */
+#ifndef KSK_BASE_PACKET_H
+#define KSK_BASE_PACKET_H
+
+#include "appliance/base/link.h"
+#include "protocol/dnskey.h"
+#include "protocol/tbs.h"
+#include "protocol/wire.h"
+
+/*         name                  nr    from → to                 descriptors */
+#define KSK_PACKET_TABLE(X) \
+	X(KSK_CTL_START,        0x00)  /* kskd → child           see start.h */ \
+	X(KSK_CTL_READY,        0x01)  /* child → kskd                       */ \
+	X(KSK_CTL_LINK,         0x02)  /* kskd → child           the link    */ \
+	X(KSK_CTL_PREPARE,      0x04)  /* kskd → child           by kind     */ \
+	X(KSK_CTL_PREPARED,     0x05)  /* child → kskd                       */ \
+	X(KSK_CTL_COMMIT,       0x06)  /* kskd → child                       */ \
+	X(KSK_CTL_ABORT,        0x08)  /* kskd → child                       */ \
+	X(KSK_CTL_STOP,         0x0a)  /* kskd → child                       */ \
+	X(KSK_CTL_DEAD,         0x0c)  /* kskd → signer                      */ \
+	X(KSK_CTL_TOKEN_STATE,  0x0e)  /* kskd → signer                      */ \
+	X(KSK_CTL_OVERDUE,      0x11)  /* signer → kskd                      */ \
+	X(KSK_CTL_LOGIN,        0x13)  /* worker → kskd                      */ \
+	X(KSK_CTL_STATE,        0x15)  /* signer → kskd                      */ \
+	X(KSK_LNK_REQUESTS,     0x20)  /* frontend → signer                  */ \
+	X(KSK_LNK_REPLIES,      0x21)  /* signer → frontend                  */ \
+	X(KSK_LNK_PINS,         0x23)  /* signer → frontend                  */ \
+	X(KSK_LNK_KEYS_SET,     0x30)  /* signer → worker                    */ \
+	X(KSK_LNK_KEYS_FOUND,   0x31)  /* worker → signer                    */ \
+	X(KSK_LNK_SIGN,         0x32)  /* signer → worker                    */ \
+	X(KSK_LNK_SIGNED,       0x33)  /* worker → signer                    */
+
+enum ksk_packet {
+#define X(name, nr) name = (nr),
+	KSK_PACKET_TABLE(X)
+#undef X
+};
+
+/* Reads the number in front; the cursor then stands at the body. An unknown
+ * number is KSK_ERR_MALFORMED (sticky) and 0xffff. */
+uint16_t ksk_packet_open(struct ksk_span packet, struct ksk_wire *out_body);
+
+/* Starts a packet in an emptied buffer. */
+struct ksk_wire_out ksk_packet_begin(struct ksk_buf *buf, enum ksk_packet nr);
+
+/* ---- control: plain ones have these bodies ----
+ * READY, STOP: empty.  COMMIT, ABORT: u32 reload number.
+ * PREPARE: u32 reload number, then by receiver: signer {policy memfd},
+ *   frontend {key fd, certificate fd}, worker {keymap fd}.
+ * PREPARED: u32 reload number, u8 ok, text why not.
+ */
+struct ksk_ctl_prepared {
+	uint32_t number;
+	bool ok;
+	char why[KSK_FAULT_CAP];
+};
+
+/* Edges: what a link connects, seen from both ends. */
+enum ksk_edge {
+	KSK_EDGE_FRONTEND_SIGNER = 1,
+	KSK_EDGE_SIGNER_WORKER = 2,   /* index: the worker's */
+};
+
+struct ksk_ctl_link {
+	uint8_t edge;
+	uint16_t index;
+	uint32_t generation;
+};
+
+/* DEAD, OVERDUE: which worker, in which generation of its link. */
+struct ksk_ctl_worker {
+	uint16_t index;
+	uint32_t generation;
+};
+
+/* TOKEN_STATE (kskd tells the signer why a token has no worker), LOGIN (what
+ * became of a worker's login; index is the worker's and err says which),
+ * STATE (the signer's own, index 0). state: enum ksk_state. err: the enum
+ * ksk_err negated, 0 = done. */
+struct ksk_ctl_state {
+	uint16_t index;
+	uint8_t state;
+	uint8_t err;
+	char why[KSK_FAULT_CAP];
+};
+
+KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(enum ksk_packet nr,
+	struct ksk_buf *out);                       /* READY, STOP */
+KSK_MUST_USE enum ksk_err ksk_ctl_number_write(enum ksk_packet nr,
+	uint32_t number, struct ksk_buf *out);      /* PREPARE COMMIT ABORT */
+KSK_MUST_USE enum ksk_err ksk_ctl_number_read(struct ksk_wire *body,
+	uint32_t *out_number);
+KSK_MUST_USE enum ksk_err ksk_ctl_prepared_write(
+	const struct ksk_ctl_prepared *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_prepared_read(struct ksk_wire *body,
+	struct ksk_ctl_prepared *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_link_write(const struct ksk_ctl_link *p,
+	struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_link_read(struct ksk_wire *body,
+	struct ksk_ctl_link *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_worker_write(enum ksk_packet nr,
+	const struct ksk_ctl_worker *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_worker_read(struct ksk_wire *body,
+	struct ksk_ctl_worker *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_state_write(enum ksk_packet nr,
+	const struct ksk_ctl_state *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_state_read(struct ksk_wire *body,
+	struct ksk_ctl_state *out);
+
+/* ---- frontend ↔ signer. Arrays: the item readers are called while
+ * ksk_wire_more(body), then ksk_wire_end(body) once. ---- */
+
+/* A frontend has at most this much unanswered at the signer. */
+#define KSK_CREDIT_REQUESTS 256u
+#define KSK_CREDIT_BYTES (1024u * 1024u)
+
+/* conn: chosen by the frontend, never used again while it runs. pin: of the
+ * client's certificate. frame: the message, without its length. */
+struct ksk_lnk_request {
+	uint64_t conn;
+	uint8_t pin[KSK_PIN_LEN];
+	struct ksk_span frame;
+};
+
+/* Each request has exactly one reply, in any order. close: the frontend
+ * closes the connection after sending it (malformed). */
+struct ksk_lnk_reply {
+	uint64_t conn;
+	bool close;
+	struct ksk_span frame;
+};
+
+void ksk_lnk_request_put(struct ksk_wire_out *w,
+	const struct ksk_lnk_request *item);
+void ksk_lnk_request_get(struct ksk_wire *body, struct ksk_lnk_request *out);
+void ksk_lnk_reply_put(struct ksk_wire_out *w,
+	const struct ksk_lnk_reply *item);
+void ksk_lnk_reply_get(struct ksk_wire *body, struct ksk_lnk_reply *out);
+
+/* PINS: the whole list of clients that may connect, sent after each new link
+ * and each policy change; replaces the one before. Body: the pins, 32 bytes
+ * each, none or more. */
+#define KSK_CLIENT_COUNT_MAX 1024u
+
+/* ---- signer ↔ worker ---- */
+
+/* A worker has at most this much unanswered. */
+#define KSK_WORKER_PACKETS 2u
+#define KSK_WORKER_JOBS 16u
+
+/* KEYS_SET: slots to look up; a slot number stands for one (label, ds, zone)
+ * for the life of the link, and may be set again to look again. label: of the
+ * objects in the token, "" = any. */
+struct ksk_lnk_key {
+	uint32_t slot;
+	struct ksk_name zone;
+	struct ksk_ds ds;
+	char label[KSK_LABEL_CAP];
+};
+
+/* KEYS_FOUND: one item per item of KEYS_SET, same order. dnskey: the key's
+ * RDATA with flags 257, empty if it can't be used; then why says so and what
+ * to do. */
+struct ksk_lnk_key_found {
+	uint32_t slot;
+	struct ksk_span dnskey;
+	char why[KSK_WHY_CAP];
+};
+
+/* SIGN: one RRSIG by one key. The worker refuses all but DNSKEY, CDS and
+ * CDNSKEY at the apex of a zone that its keymap gives the key, with the key's
+ * own tag. tag and flags of a revoked key differ from its DS: revoked says
+ * so. */
+struct ksk_lnk_job {
+	uint64_t job;
+	uint32_t slot;
+	bool revoked;
+	struct ksk_window window;
+	struct ksk_rrset rrset;
+};
+
+/* outcome of a job */
+enum ksk_job_outcome {
+	KSK_JOB_DONE = 0,       /* signature holds it */
+	KSK_JOB_REFUSED = 1,    /* the keymap or the job's form forbids it */
+	KSK_JOB_FAILED = 2,     /* the token could not; the worker leaves */
+};
+
+struct ksk_lnk_signed {
+	uint64_t job;
+	uint8_t outcome;
+	struct ksk_span signature;      /* DNS form, empty unless done */
+	char why[KSK_WHY_CAP];          /* "" when done */
+};
+
+void ksk_lnk_key_put(struct ksk_wire_out *w, const struct ksk_lnk_key *item);
+void ksk_lnk_key_get(struct ksk_wire *body, struct ksk_lnk_key *out);
+void ksk_lnk_key_found_put(struct ksk_wire_out *w,
+	const struct ksk_lnk_key_found *item);
+void ksk_lnk_key_found_get(struct ksk_wire *body,
+	struct ksk_lnk_key_found *out);
+void ksk_lnk_job_put(struct ksk_wire_out *w, const struct ksk_lnk_job *item);
+void ksk_lnk_job_get(struct ksk_wire *body, struct ksk_lnk_job *out);
+void ksk_lnk_signed_put(struct ksk_wire_out *w,
+	const struct ksk_lnk_signed *item);
+void ksk_lnk_signed_get(struct ksk_wire *body, struct ksk_lnk_signed *out);
+
+#endif

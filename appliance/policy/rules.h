@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules - what may be signed. One function per rule in one table {id,
+ * sentence, function}; all are evaluated and all that fail are returned. Pure:
+ * request, policy, history and the moment in, verdict out.
+ *
+ * Rules that depend on what was signed before (marked H) take it from struct
+ * ksk_history. Where it is absent (NULL) they judge by what the request and
+ * the policy alone show, and refuse what only history could justify.
+ * Tests: tests/unit/test_rules.c (one accept and one reject test per rule)
+ */
+#ifndef KSK_POLICY_RULES_H
+#define KSK_POLICY_RULES_H
+
+#include "appliance/policy/table.h"
+#include "protocol/msg.h"
+
+/* Answers released before, for one zone. Not kept yet: always NULL. */
+struct ksk_history;
+
+/* What is to be judged. All borrowed. */
+struct ksk_candidate {
+	const struct ksk_sign *sign;
+	const struct ksk_client *client;      /* NULL: nobody known */
+	const struct ksk_history *history;    /* NULL: none */
+	uint64_t now;
+	uint32_t recent;      /* answers to this client for this zone within
+	                       * the last rate_per seconds */
+};
+
+struct ksk_signer_key {
+	uint32_t ksk;         /* index into table.ksks */
+	bool revoked;         /* signs as its revoked form */
+};
+
+/* What a permit says beyond yes. */
+struct ksk_permit {
+	struct ksk_window window;             /* as given, or by policy */
+	size_t signer_count;                  /* KSKs that must sign */
+	struct ksk_signer_key signer[KSK_RRSIG_COUNT_MAX];
+	size_t warning_count;
+	struct ksk_refusal warning[8];
+};
+
+/*
+ * Judges a candidate for a zone.
+ * zone: NULL if no such zone is in the table (rule `zone` then fails alone).
+ * out_permit: written only when permitted. out_refusals: emptied, then all
+ * failing rules in the order of the table.
+ * Returns true if permitted.
+ */
+bool ksk_rules_judge(const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_candidate *candidate,
+	struct ksk_permit *out_permit, struct ksk_refusals *out_refusals);
+
+/* Writes the window used when a request has none: inception = now −
+ * inception-offset, expiration = inception + validity. */
+void ksk_rules_window(const struct ksk_zone *zone, uint64_t now,
+	struct ksk_window *out_window);
+
+/*
+ * Finds the KSKs that must stand in a set that starts at a moment (DESIGN:
+ * ksk-present), for keys replies and clients.
+ * zsks: the ZSK algorithms of the set as bits, 0 = not known.
+ * out: room for KSK_RRSIG_COUNT_MAX. Returns how many; more than the room is
+ * refused at load.
+ */
+size_t ksk_rules_standing(const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_history *history,
+	uint64_t start, uint32_t zsk_algorithms,
+	struct ksk_signer_key out[KSK_RRSIG_COUNT_MAX]);
+
+/* id and sentence of each rule, for documents and `kskctl policy rules`.
+ * Returns NULL past the last. */
+const char *ksk_rules_id(size_t index);
+const char *ksk_rules_sentence(size_t index);
+
+#endif

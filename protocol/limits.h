@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * limits - every maximum of the protocol, each with its reason.
+ */
+#ifndef KSK_PROTOCOL_LIMITS_H
+#define KSK_PROTOCOL_LIMITS_H
+
+/* One frame: the largest DNSKEY RRset allowed below fits, and two bytes of
+ * length would say as much (PROTOCOL.md 2). */
+#define KSK_FRAME_MAX 65535u
+
+/* Containers inside containers of one message (PROTOCOL.md 3): reply → body →
+ * list → entry → list. */
+#define KSK_CBOR_DEPTH_MAX 5u
+
+/* A domain name in wire form (RFC 1035 2.3.4). */
+#define KSK_NAME_MAX 255u
+
+/* Its text form: every byte escaped as \DDD, dots, final zero. */
+#define KSK_NAME_TEXT_CAP 1024u
+
+/* Records of one RRset. Model 1 with six providers in a triple roll needs 20;
+ * validators cap their work on more (KeyTrap). */
+#define KSK_RDATA_COUNT_MAX 32u
+
+/* One RDATA. RSA-4096 with a modulus-sized exponent is 1,031 bytes: such a
+ * key is refused by a rule that can name it, not by the reader. */
+#define KSK_RDATA_MAX 1280u
+
+/* One signature: RSA-4096. */
+#define KSK_SIGNATURE_MAX 512u
+
+/* RRSIG RDATA: 18 bytes, the signer's name, the signature (RFC 4034 3.1). */
+#define KSK_RRSIG_MAX (18u + KSK_NAME_MAX + KSK_SIGNATURE_MAX)
+
+/* RRSIGs of one answer: one per KSK that stands, both sides of a roll of two
+ * algorithms. */
+#define KSK_RRSIG_COUNT_MAX 8u
+
+/* Bytes to be signed for the largest RRset: RRSIG prefix, then for each record
+ * owner, 10 bytes, RDATA. */
+#define KSK_TBS_MAX \
+	(18u + KSK_NAME_MAX + \
+	 KSK_RDATA_COUNT_MAX * (KSK_NAME_MAX + 10u + KSK_RDATA_MAX))
+
+/* Refusals of one reply: every rule may fail for every key, but a person
+ * reads them. What does not fit is counted in the last one. */
+#define KSK_REFUSAL_COUNT_MAX 64u
+
+/* The sentence of a refusal or warning, final zero included. */
+#define KSK_WHY_CAP 400u
+
+/* Proofs of possession in one request: one per key that may be new. */
+#define KSK_EVIDENCE_COUNT_MAX 8u
+
+/* Names of rules, providers, clients and tokens, final zero included. */
+#define KSK_LABEL_CAP 64u
+
+/* Free text of a reply, final zero included. */
+#define KSK_TEXT_CAP 512u
+
+#define KSK_PIN_LEN 32u       /* SHA-256 of a SubjectPublicKeyInfo */
+#define KSK_HASH_LEN 32u      /* SHA-256 */
+#define KSK_ID_LEN 16u        /* appliance id, idempotency key */
+#define KSK_NONCE_LEN 32u
+
+#endif

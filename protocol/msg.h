@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * msg - the messages of ksk/1 as values (PROTOCOL.md 3 to 6). Reading and
+ * writing of one message stand in one file: msg_request.c, msg_reply.c,
+ * msg_sign.c, msg_keys.c, msg_status.c. There is one encoding per message:
+ * what a reader accepts, the writer gives back byte for byte.
+ * Tests: tests/unit/test_msg.c, tests/fuzz/
+ */
+#ifndef KSK_PROTOCOL_MSG_H
+#define KSK_PROTOCOL_MSG_H
+
+#include "protocol/dnskey.h"
+#include "protocol/tbs.h"
+
+#define KSK_ALPN "ksk/1"
+
+/* op, PROTOCOL.md 4. name, number, text */
+#define KSK_OP_TABLE(X) \
+	X(KSK_OP_STATUS, 1, "status") \
+	X(KSK_OP_KEYS, 2, "keys") \
+	X(KSK_OP_SIGN, 3, "sign") \
+	X(KSK_OP_SIGN_SCHEDULE, 4, "sign-schedule") \
+	X(KSK_OP_LAST_ANSWER, 5, "last-answer") \
+	X(KSK_OP_POLICY_SHOW, 6, "policy-show") \
+	X(KSK_OP_SUBMIT, 7, "submit") \
+	X(KSK_OP_JOURNAL_READ, 8, "journal-read") \
+	X(KSK_OP_ANNOUNCE, 9, "announce") \
+	X(KSK_OP_ADOPT, 10, "adopt") \
+	X(KSK_OP_PART, 11, "part")
+
+enum ksk_op {
+#define X(name, value, text) name = (value),
+	KSK_OP_TABLE(X)
+#undef X
+};
+
+/* status of a reply, PROTOCOL.md 5 */
+#define KSK_STATUS_TABLE(X) \
+	X(KSK_STATUS_DONE, 0, "done") \
+	X(KSK_STATUS_MALFORMED, 1, "malformed") \
+	X(KSK_STATUS_REFUSED, 2, "refused") \
+	X(KSK_STATUS_NOT_AUTHORISED, 3, "not-authorised") \
+	X(KSK_STATUS_UNKNOWN_ZONE, 4, "unknown-zone") \
+	X(KSK_STATUS_NOT_READY, 5, "not-ready") \
+	X(KSK_STATUS_BUSY, 6, "busy") \
+	X(KSK_STATUS_TOO_LARGE, 7, "too-large") \
+	X(KSK_STATUS_UNSUPPORTED, 8, "unsupported") \
+	X(KSK_STATUS_INTERNAL, 9, "internal")
+
+enum ksk_status {
+#define X(name, value, text) name = (value),
+	KSK_STATUS_TABLE(X)
+#undef X
+};
+
+/* State of the appliance, of a token or of a zone (PROTOCOL.md 6). */
+#define KSK_STATE_TABLE(X) \
+	X(KSK_STATE_READY, 0, "ready") \
+	X(KSK_STATE_TOKEN_DOWN, 1, "token-down") \
+	X(KSK_STATE_LOCKED, 2, "locked") \
+	X(KSK_STATE_KEY_MISSING, 3, "key-missing") \
+	X(KSK_STATE_CLOCK_HOLD, 4, "clock-hold") \
+	X(KSK_STATE_JOURNAL_FULL, 5, "journal-full") \
+	X(KSK_STATE_RESTORED, 6, "restored") \
+	X(KSK_STATE_NO_POLICY, 7, "no-policy")
+
+enum ksk_state {
+#define X(name, value, text) name = (value),
+	KSK_STATE_TABLE(X)
+#undef X
+};
+
+const char *ksk_op_text(unsigned op);           /* "unknown" for others */
+const char *ksk_status_text(unsigned status);
+const char *ksk_state_text(unsigned state);
+
+/* Why one rule refuses, or warns. rule is the id of DESIGN's table. */
+struct ksk_refusal {
+	char rule[KSK_LABEL_CAP];
+	char why[KSK_WHY_CAP];            /* what is wrong and what to change */
+	bool has_tag;
+	uint16_t tag;                     /* key tag */
+	char provider[KSK_LABEL_CAP];     /* "" when none */
+};
+
+/* All that fail, in the order of the rules. Zero it before use. */
+struct ksk_refusals {
+	size_t count;
+	size_t dropped;                   /* refusals beyond the room */
+	struct ksk_refusal list[KSK_REFUSAL_COUNT_MAX];
+};
+
+/* Proof that somebody holds a ZSK: an RRSIG by it. kind 1: over the DNSKEY
+ * RRset of this very request; 2: over zone data of the zone. */
+#define KSK_EVIDENCE_DNSKEY 1u
+#define KSK_EVIDENCE_DATA 2u
+
+struct ksk_evidence {
+	uint64_t kind;
+	struct ksk_rrset rrset;           /* any type for kind 2 */
+	struct ksk_span rrsig;            /* RRSIG RDATA, borrowed */
+};
+
+struct ksk_sign {
+	struct ksk_rrset rrset;
+	bool has_window;
+	struct ksk_window window;
+	bool has_idempotency;
+	uint8_t idempotency[KSK_ID_LEN];
+	bool has_previous;
+	uint8_t previous[KSK_HASH_LEN];
+	bool has_evidence;                /* an empty list has an encoding */
+	size_t evidence_count;
+	struct ksk_evidence evidence[KSK_EVIDENCE_COUNT_MAX];
+	bool has_dry_run;                 /* false, written out, is an encoding */
+	bool dry_run;
+};
+
+/* A zone named in a request body: keys always, status if asked of one zone. */
+struct ksk_zone_body {
+	bool has_owner;
+	struct ksk_name owner;
+};
+
+struct ksk_request {
+	uint64_t number;
+	uint64_t op;                      /* enum ksk_op, or one unknown here */
+	bool has_nonce;
+	uint8_t nonce[KSK_NONCE_LEN];
+	bool has_body;
+	struct ksk_span raw_body;         /* the body's bytes, borrowed */
+	struct ksk_zone_body zone;        /* KSK_OP_STATUS, KSK_OP_KEYS */
+	struct ksk_sign sign;             /* KSK_OP_SIGN */
+};
+
+/*
+ * Reads one frame as a request. Bodies of ops without a reader here are
+ * checked for form (one encoding, depth) and given as raw_body.
+ * Spans of out_request borrow from frame.
+ * KSK_ERR_MALFORMED, KSK_ERR_TOO_LARGE (a limit of limits.h), with fault: the
+ * path of the field and what is wrong. *out_number is the request's number if
+ * it could be read, else 0, also on failure. out_request is undefined after
+ * failure.
+ */
+KSK_MUST_USE enum ksk_err ksk_request_read(struct ksk_span frame,
+	struct ksk_request *out_request, uint64_t *out_number,
+	struct ksk_fault *fault);
+
+/* Appends the one encoding of a request. raw_body is written for ops without
+ * a writer here. KSK_ERR_NO_ROOM. */
+KSK_MUST_USE enum ksk_err ksk_request_write(const struct ksk_request *request,
+	struct ksk_buf *out);
+
+/* sign-reply. A dry run leaves out rrsigs, record and hash. */
+struct ksk_sign_reply {
+	size_t rrsig_count;
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX];   /* borrowed RDATA */
+	bool has_record;
+	uint64_t record;
+	uint8_t record_hash[KSK_HASH_LEN];
+	uint64_t policy_version;
+	struct ksk_window window;
+	size_t warning_count;
+	struct ksk_refusal warning[8];
+};
+
+#define KSK_KSK_COUNT_MAX 16u
+#define KSK_PROVIDER_COUNT_MAX 16u
+#define KSK_PROVIDER_KEY_MAX 24u
+
+/* One KSK of a zone as the policy and the token have it. */
+struct ksk_ksk_entry {
+	struct ksk_span dnskey;           /* RDATA; empty if not found */
+	struct ksk_ds ds;                 /* what the policy pins */
+	uint64_t from;                    /* stands from this second … */
+	bool has_until;
+	uint64_t until;                   /* … and before this one */
+	bool cds;
+	bool stands;                      /* must be in a set that starts now */
+	uint64_t state;                   /* enum ksk_state */
+	char why[KSK_WHY_CAP];            /* "" when ready */
+};
+
+struct ksk_provider_key_entry {
+	struct ksk_ds ds;
+	bool has_retired;
+	uint64_t retired;
+	bool withdrawn;
+};
+
+struct ksk_provider_entry {
+	char name[KSK_LABEL_CAP];
+	uint64_t state;                   /* 0 joining, 1 serving, 2 leaving */
+	size_t key_count;
+	struct ksk_provider_key_entry key[KSK_PROVIDER_KEY_MAX];
+};
+
+/* keys-reply: what a client needs to build a set for one zone. */
+struct ksk_keys_reply {
+	struct ksk_name owner;
+	uint32_t ttl;
+	struct ksk_window window;         /* what sign uses when none is given */
+	size_t type_count;
+	uint16_t type[3];                 /* what may be signed, ascending */
+	size_t ksk_count;
+	struct ksk_ksk_entry ksk[KSK_KSK_COUNT_MAX];
+	size_t provider_count;
+	struct ksk_provider_entry provider[KSK_PROVIDER_COUNT_MAX];
+	size_t cosigner_count;
+	struct ksk_ds cosigner[KSK_KSK_COUNT_MAX];
+};
+
+struct ksk_token_entry {
+	char name[KSK_LABEL_CAP];
+	uint64_t state;                   /* enum ksk_state */
+	uint64_t workers;                 /* logged in and signing */
+	char why[KSK_WHY_CAP];
+};
+
+#define KSK_TOKEN_COUNT_MAX 8u
+#define KSK_TROUBLE_COUNT_MAX 16u
+
+struct ksk_zone_trouble {
+	struct ksk_name owner;
+	uint64_t state;
+	char why[KSK_WHY_CAP];
+};
+
+struct ksk_status_reply {
+	uint8_t appliance[KSK_ID_LEN];
+	char version[KSK_LABEL_CAP];      /* of the software */
+	uint64_t time;                    /* seconds, the appliance's clock */
+	uint64_t state;                   /* the worst of all */
+	char why[KSK_WHY_CAP];            /* what it is and what ends it */
+	uint64_t policy_version;
+	uint8_t policy_hash[KSK_HASH_LEN];
+	uint64_t record;                  /* head of the journal */
+	uint8_t record_hash[KSK_HASH_LEN];
+	uint64_t zone_count;              /* zones this client may see */
+	size_t token_count;
+	struct ksk_token_entry token[KSK_TOKEN_COUNT_MAX];
+	size_t trouble_count;             /* zones that can't be signed */
+	struct ksk_zone_trouble trouble[KSK_TROUBLE_COUNT_MAX];
+};
+
+struct ksk_reply {
+	uint64_t number;
+	uint64_t status;                  /* enum ksk_status */
+	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
+	 * _SIGN. The reader needs it from the caller: bodies carry no op. */
+	unsigned body;
+	struct ksk_status_reply status_body;
+	struct ksk_keys_reply keys_body;
+	struct ksk_sign_reply sign_body;
+	struct ksk_refusals refusals;
+	char text[KSK_TEXT_CAP];          /* "" when none */
+	bool has_proof;
+	struct ksk_span proof;            /* borrowed */
+};
+
+/*
+ * Appends the one encoding of a reply. If it would exceed KSK_FRAME_MAX the
+ * last refusals, then the last troubles, are left out.
+ * KSK_ERR_NO_ROOM: out is smaller than what is left.
+ */
+KSK_MUST_USE enum ksk_err ksk_reply_write(const struct ksk_reply *reply,
+	struct ksk_buf *out);
+
+/*
+ * Reads one frame as a reply. op_of gives the op that the reply's number was
+ * asked with (0: unknown, then a body is malformed); ctx is passed to it.
+ * Errors as ksk_request_read. Spans borrow from frame.
+ */
+KSK_MUST_USE enum ksk_err ksk_reply_read(struct ksk_span frame,
+	unsigned (*op_of)(void *ctx, uint64_t number), void *ctx,
+	struct ksk_reply *out_reply, struct ksk_fault *fault);
+
+#endif
