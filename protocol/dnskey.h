@@ -24,16 +24,16 @@ struct ksk_dnskey {
 	uint16_t flags;
 	uint8_t protocol;
 	uint8_t algorithm;
-	struct ksk_span key;       /* borrowed from the RDATA */
-	uint16_t tag;              /* RFC 4034 B */
-	uint16_t revoked_tag;      /* the tag of the same key with REVOKE set */
+	struct ksk_span key;  /* borrowed from the RDATA */
+	uint16_t tag;         /* RFC 4034 B */
+	uint16_t revoked_tag; /* the tag of the same key with REVOKE set */
 };
 
 struct ksk_ds {
 	uint16_t tag;
 	uint8_t algorithm;
 	uint8_t digest_type;
-	uint8_t digest_len;        /* 32 or 48 */
+	uint8_t digest_len; /* 32 or 48 */
 	uint8_t digest[KSK_DS_DIGEST_MAX];
 };
 
@@ -41,8 +41,8 @@ struct ksk_ds {
  * Reads the fields of a DNSKEY and computes its tags.
  * KSK_ERR_MALFORMED: shorter than 5 bytes. out_key: unchanged on failure.
  */
-KSK_MUST_USE enum ksk_err ksk_dnskey_read(struct ksk_span rdata,
-	struct ksk_dnskey *out_key);
+KSK_MUST_USE enum ksk_err ksk_dnskey_read(
+	struct ksk_span rdata, struct ksk_dnskey *out_key);
 
 /*
  * Checks protocol 3 and the public key's form for its algorithm: RSA modulus
@@ -52,8 +52,8 @@ KSK_MUST_USE enum ksk_err ksk_dnskey_read(struct ksk_span rdata,
  * fault: out, what is wrong with it. KSK_ERR_MALFORMED: the form is wrong.
  * KSK_ERR_UNSUPPORTED: an algorithm without a form known here.
  */
-KSK_MUST_USE enum ksk_err ksk_dnskey_form(const struct ksk_dnskey *key,
-	struct ksk_fault *fault);
+KSK_MUST_USE enum ksk_err ksk_dnskey_form(
+	const struct ksk_dnskey *key, struct ksk_fault *fault);
 
 /* Returns the size of an RSA modulus in bits; 0 if not RSA or malformed. */
 size_t ksk_dnskey_rsa_bits(const struct ksk_dnskey *key);
@@ -68,12 +68,12 @@ KSK_MUST_USE enum ksk_err ksk_ds_build(const struct ksk_name *owner,
 
 /* Reads DS or CDS RDATA of digest type 2 or 4. KSK_ERR_MALFORMED: wrong
  * length; KSK_ERR_UNSUPPORTED: other digest type. */
-KSK_MUST_USE enum ksk_err ksk_ds_read(struct ksk_span rdata,
-	struct ksk_ds *out_ds);
+KSK_MUST_USE enum ksk_err ksk_ds_read(
+	struct ksk_span rdata, struct ksk_ds *out_ds);
 
 /* Appends DS RDATA. KSK_ERR_NO_ROOM. */
-KSK_MUST_USE enum ksk_err ksk_ds_write(const struct ksk_ds *ds,
-	struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ds_write(
+	const struct ksk_ds *ds, struct ksk_buf *out);
 
 bool ksk_ds_equal(const struct ksk_ds *a, const struct ksk_ds *b);
 

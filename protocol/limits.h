@@ -41,7 +41,7 @@
  * owner, 10 bytes, RDATA. */
 #define KSK_TBS_MAX \
 	(18u + KSK_NAME_MAX + \
-	 KSK_RDATA_COUNT_MAX * (KSK_NAME_MAX + 10u + KSK_RDATA_MAX))
+		KSK_RDATA_COUNT_MAX * (KSK_NAME_MAX + 10u + KSK_RDATA_MAX))
 
 /* Refusals of one reply: every rule may fail for every key, but a person
  * reads them. What does not fit is counted in the last one. */
@@ -59,9 +59,9 @@
 /* Free text of a reply, final zero included. */
 #define KSK_TEXT_CAP 512u
 
-#define KSK_PIN_LEN 32u       /* SHA-256 of a SubjectPublicKeyInfo */
-#define KSK_HASH_LEN 32u      /* SHA-256 */
-#define KSK_ID_LEN 16u        /* appliance id, idempotency key */
+#define KSK_PIN_LEN 32u  /* SHA-256 of a SubjectPublicKeyInfo */
+#define KSK_HASH_LEN 32u /* SHA-256 */
+#define KSK_ID_LEN 16u   /* appliance id, idempotency key */
 #define KSK_NONCE_LEN 32u
 
 #endif

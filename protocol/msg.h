@@ -70,23 +70,23 @@ enum ksk_state {
 #undef X
 };
 
-const char *ksk_op_text(unsigned op);           /* "unknown" for others */
+const char *ksk_op_text(unsigned op); /* "unknown" for others */
 const char *ksk_status_text(unsigned status);
 const char *ksk_state_text(unsigned state);
 
 /* Why one rule refuses, or warns. rule is the id of DESIGN's table. */
 struct ksk_refusal {
 	char rule[KSK_LABEL_CAP];
-	char why[KSK_WHY_CAP];            /* what is wrong and what to change */
+	char why[KSK_WHY_CAP]; /* what is wrong and what to change */
 	bool has_tag;
-	uint16_t tag;                     /* key tag */
-	char provider[KSK_LABEL_CAP];     /* "" when none */
+	uint16_t tag;                 /* key tag */
+	char provider[KSK_LABEL_CAP]; /* "" when none */
 };
 
 /* All that fail, in the order of the rules. Zero it before use. */
 struct ksk_refusals {
 	size_t count;
-	size_t dropped;                   /* refusals beyond the room */
+	size_t dropped; /* refusals beyond the room */
 	struct ksk_refusal list[KSK_REFUSAL_COUNT_MAX];
 };
 
@@ -97,8 +97,8 @@ struct ksk_refusals {
 
 struct ksk_evidence {
 	uint64_t kind;
-	struct ksk_rrset rrset;           /* any type for kind 2 */
-	struct ksk_span rrsig;            /* RRSIG RDATA, borrowed */
+	struct ksk_rrset rrset; /* any type for kind 2 */
+	struct ksk_span rrsig;  /* RRSIG RDATA, borrowed */
 };
 
 struct ksk_sign {
@@ -109,10 +109,10 @@ struct ksk_sign {
 	uint8_t idempotency[KSK_ID_LEN];
 	bool has_previous;
 	uint8_t previous[KSK_HASH_LEN];
-	bool has_evidence;                /* an empty list has an encoding */
+	bool has_evidence; /* an empty list has an encoding */
 	size_t evidence_count;
 	struct ksk_evidence evidence[KSK_EVIDENCE_COUNT_MAX];
-	bool has_dry_run;                 /* false, written out, is an encoding */
+	bool has_dry_run; /* false, written out, is an encoding */
 	bool dry_run;
 };
 
@@ -124,13 +124,13 @@ struct ksk_zone_body {
 
 struct ksk_request {
 	uint64_t number;
-	uint64_t op;                      /* enum ksk_op, or one unknown here */
+	uint64_t op; /* enum ksk_op, or one unknown here */
 	bool has_nonce;
 	uint8_t nonce[KSK_NONCE_LEN];
 	bool has_body;
-	struct ksk_span raw_body;         /* the body's bytes, borrowed */
-	struct ksk_zone_body zone;        /* KSK_OP_STATUS, KSK_OP_KEYS */
-	struct ksk_sign sign;             /* KSK_OP_SIGN */
+	struct ksk_span raw_body;  /* the body's bytes, borrowed */
+	struct ksk_zone_body zone; /* KSK_OP_STATUS, KSK_OP_KEYS */
+	struct ksk_sign sign;      /* KSK_OP_SIGN */
 };
 
 /*
@@ -148,13 +148,13 @@ KSK_MUST_USE enum ksk_err ksk_request_read(struct ksk_span frame,
 
 /* Appends the one encoding of a request. raw_body is written for ops without
  * a writer here. KSK_ERR_NO_ROOM. */
-KSK_MUST_USE enum ksk_err ksk_request_write(const struct ksk_request *request,
-	struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_request_write(
+	const struct ksk_request *request, struct ksk_buf *out);
 
 /* sign-reply. A dry run leaves out rrsigs, record and hash. */
 struct ksk_sign_reply {
 	size_t rrsig_count;
-	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX];   /* borrowed RDATA */
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX]; /* borrowed RDATA */
 	bool has_record;
 	uint64_t record;
 	uint8_t record_hash[KSK_HASH_LEN];
@@ -170,15 +170,15 @@ struct ksk_sign_reply {
 
 /* One KSK of a zone as the policy and the token have it. */
 struct ksk_ksk_entry {
-	struct ksk_span dnskey;           /* RDATA; empty if not found */
-	struct ksk_ds ds;                 /* what the policy pins */
-	uint64_t from;                    /* stands from this second … */
+	struct ksk_span dnskey; /* RDATA; empty if not found */
+	struct ksk_ds ds;       /* what the policy pins */
+	uint64_t from;          /* stands from this second … */
 	bool has_until;
-	uint64_t until;                   /* … and before this one */
+	uint64_t until; /* … and before this one */
 	bool cds;
-	bool stands;                      /* must be in a set that starts now */
-	uint64_t state;                   /* enum ksk_state */
-	char why[KSK_WHY_CAP];            /* "" when ready */
+	bool stands;           /* must be in a set that starts now */
+	uint64_t state;        /* enum ksk_state */
+	char why[KSK_WHY_CAP]; /* "" when ready */
 };
 
 struct ksk_provider_key_entry {
@@ -190,7 +190,7 @@ struct ksk_provider_key_entry {
 
 struct ksk_provider_entry {
 	char name[KSK_LABEL_CAP];
-	uint64_t state;                   /* 0 joining, 1 serving, 2 leaving */
+	uint64_t state; /* 0 joining, 1 serving, 2 leaving */
 	size_t key_count;
 	struct ksk_provider_key_entry key[KSK_PROVIDER_KEY_MAX];
 };
@@ -199,9 +199,9 @@ struct ksk_provider_entry {
 struct ksk_keys_reply {
 	struct ksk_name owner;
 	uint32_t ttl;
-	struct ksk_window window;         /* what sign uses when none is given */
+	struct ksk_window window; /* what sign uses when none is given */
 	size_t type_count;
-	uint16_t type[3];                 /* what may be signed, ascending */
+	uint16_t type[3]; /* what may be signed, ascending */
 	size_t ksk_count;
 	struct ksk_ksk_entry ksk[KSK_KSK_COUNT_MAX];
 	size_t provider_count;
@@ -212,8 +212,8 @@ struct ksk_keys_reply {
 
 struct ksk_token_entry {
 	char name[KSK_LABEL_CAP];
-	uint64_t state;                   /* enum ksk_state */
-	uint64_t workers;                 /* logged in and signing */
+	uint64_t state;   /* enum ksk_state */
+	uint64_t workers; /* logged in and signing */
 	char why[KSK_WHY_CAP];
 };
 
@@ -228,24 +228,24 @@ struct ksk_zone_trouble {
 
 struct ksk_status_reply {
 	uint8_t appliance[KSK_ID_LEN];
-	char version[KSK_LABEL_CAP];      /* of the software */
-	uint64_t time;                    /* seconds, the appliance's clock */
-	uint64_t state;                   /* the worst of all */
-	char why[KSK_WHY_CAP];            /* what it is and what ends it */
+	char version[KSK_LABEL_CAP]; /* of the software */
+	uint64_t time;               /* seconds, the appliance's clock */
+	uint64_t state;              /* the worst of all */
+	char why[KSK_WHY_CAP];       /* what it is and what ends it */
 	uint64_t policy_version;
 	uint8_t policy_hash[KSK_HASH_LEN];
-	uint64_t record;                  /* head of the journal */
+	uint64_t record; /* head of the journal */
 	uint8_t record_hash[KSK_HASH_LEN];
-	uint64_t zone_count;              /* zones this client may see */
+	uint64_t zone_count; /* zones this client may see */
 	size_t token_count;
 	struct ksk_token_entry token[KSK_TOKEN_COUNT_MAX];
-	size_t trouble_count;             /* zones that can't be signed */
+	size_t trouble_count; /* zones that can't be signed */
 	struct ksk_zone_trouble trouble[KSK_TROUBLE_COUNT_MAX];
 };
 
 struct ksk_reply {
 	uint64_t number;
-	uint64_t status;                  /* enum ksk_status */
+	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
 	 * _SIGN. The reader needs it from the caller: bodies carry no op. */
 	unsigned body;
@@ -253,9 +253,9 @@ struct ksk_reply {
 	struct ksk_keys_reply keys_body;
 	struct ksk_sign_reply sign_body;
 	struct ksk_refusals refusals;
-	char text[KSK_TEXT_CAP];          /* "" when none */
+	char text[KSK_TEXT_CAP]; /* "" when none */
 	bool has_proof;
-	struct ksk_span proof;            /* borrowed */
+	struct ksk_span proof; /* borrowed */
 };
 
 /*
@@ -263,8 +263,8 @@ struct ksk_reply {
  * last refusals, then the last troubles, are left out.
  * KSK_ERR_NO_ROOM: out is smaller than what is left.
  */
-KSK_MUST_USE enum ksk_err ksk_reply_write(const struct ksk_reply *reply,
-	struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_reply_write(
+	const struct ksk_reply *reply, struct ksk_buf *out);
 
 /*
  * Reads one frame as a reply. op_of gives the op that the reply's number was

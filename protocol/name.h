@@ -23,8 +23,8 @@ struct ksk_name {
  * KSK_ERR_MALFORMED: label over 63 bytes, compression, cut off, bytes left
  * over, longer than 255, upper case. out_name: unchanged on failure.
  */
-KSK_MUST_USE enum ksk_err ksk_name_from_wire(struct ksk_span wire,
-	struct ksk_name *out_name);
+KSK_MUST_USE enum ksk_err ksk_name_from_wire(
+	struct ksk_span wire, struct ksk_name *out_name);
 
 /*
  * Reads a name as people write it (RFC 1035 5.1: \. and \DDD), lowers it. A
@@ -37,8 +37,7 @@ KSK_MUST_USE enum ksk_err ksk_name_from_text(const char *text, size_t text_len,
 
 /* Writes a name as absolute text, with \. \\ and \DDD escapes (RFC 4343 2.1);
  * always ends in a dot and a zero. */
-void ksk_name_to_text(const struct ksk_name *name,
-	char out[KSK_NAME_TEXT_CAP]);
+void ksk_name_to_text(const struct ksk_name *name, char out[KSK_NAME_TEXT_CAP]);
 
 bool ksk_name_equal(const struct ksk_name *a, const struct ksk_name *b);
 

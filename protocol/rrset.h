@@ -22,9 +22,9 @@
 struct ksk_rrset {
 	struct ksk_name owner;
 	uint16_t type;
-	uint32_t ttl;                                 /* seconds */
-	size_t count;                                 /* 1..KSK_RDATA_COUNT_MAX */
-	struct ksk_span rdata[KSK_RDATA_COUNT_MAX];   /* borrowed */
+	uint32_t ttl;                               /* seconds */
+	size_t count;                               /* 1..KSK_RDATA_COUNT_MAX */
+	struct ksk_span rdata[KSK_RDATA_COUNT_MAX]; /* borrowed */
 };
 
 /* Returns <0, 0, >0 in the order of RFC 4034 6.3. */

@@ -29,19 +29,19 @@ struct ksk_buf {
 static inline struct ksk_span
 ksk_span_of(const void *data, size_t len)
 {
-	return (struct ksk_span){ .data = data, .len = len };
+	return (struct ksk_span){.data = data, .len = len};
 }
 
 static inline struct ksk_span
 ksk_buf_span(const struct ksk_buf *buf)
 {
-	return (struct ksk_span){ .data = buf->data, .len = buf->len };
+	return (struct ksk_span){.data = buf->data, .len = buf->len};
 }
 
 static inline struct ksk_buf
 ksk_buf_of(void *data, size_t cap)
 {
-	return (struct ksk_buf){ .data = data, .len = 0, .cap = cap };
+	return (struct ksk_buf){.data = data, .len = 0, .cap = cap};
 }
 
 /* Returns true if both hold the same bytes. Not for secrets. */
@@ -51,8 +51,8 @@ bool ksk_span_equal(struct ksk_span a, struct ksk_span b);
  * Appends bytes to a buffer.
  * KSK_ERR_NO_ROOM: they do not fit; the buffer is unchanged.
  */
-KSK_MUST_USE enum ksk_err ksk_buf_put(struct ksk_buf *buf, const void *data,
-	size_t len);
+KSK_MUST_USE enum ksk_err ksk_buf_put(
+	struct ksk_buf *buf, const void *data, size_t len);
 
 /* Overwrites bytes with zeroes in a way the compiler keeps. data: may be NULL
  * when len is 0. */

@@ -18,10 +18,10 @@ struct ksk_window {
 };
 
 struct ksk_rrsig {
-	uint16_t type;             /* type covered */
+	uint16_t type; /* type covered */
 	uint8_t algorithm;
 	uint8_t labels;
-	uint32_t ttl;              /* original TTL */
+	uint32_t ttl; /* original TTL */
 	uint32_t expiration;
 	uint32_t inception;
 	uint16_t tag;
@@ -30,18 +30,17 @@ struct ksk_rrsig {
 };
 
 /* Fills an RRSIG for an RRset at the zone's apex: signer = owner. */
-void ksk_rrsig_prepare(const struct ksk_rrset *rrset,
-	struct ksk_window window, uint8_t algorithm, uint16_t tag,
-	struct ksk_rrsig *out_rrsig);
+void ksk_rrsig_prepare(const struct ksk_rrset *rrset, struct ksk_window window,
+	uint8_t algorithm, uint16_t tag, struct ksk_rrsig *out_rrsig);
 
 /* Reads RRSIG RDATA. KSK_ERR_MALFORMED: cut off, bad name, empty signature.
  * out_rrsig: unchanged on failure; signature borrows from rdata. */
-KSK_MUST_USE enum ksk_err ksk_rrsig_read(struct ksk_span rdata,
-	struct ksk_rrsig *out_rrsig);
+KSK_MUST_USE enum ksk_err ksk_rrsig_read(
+	struct ksk_span rdata, struct ksk_rrsig *out_rrsig);
 
 /* Appends RRSIG RDATA, signature included. KSK_ERR_NO_ROOM. */
-KSK_MUST_USE enum ksk_err ksk_rrsig_write(const struct ksk_rrsig *rrsig,
-	struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_rrsig_write(
+	const struct ksk_rrsig *rrsig, struct ksk_buf *out);
 
 /*
  * Appends the bytes to be signed: RRSIG RDATA without the signature, then

@@ -19,8 +19,8 @@ struct ksk_verify_key;
  * KSK_ERR_MALFORMED, KSK_ERR_UNSUPPORTED, KSK_ERR_CRYPTO, KSK_ERR_NO_MEMORY;
  * out_key unchanged on failure.
  */
-KSK_MUST_USE enum ksk_err ksk_verify_key_new(struct ksk_span dnskey_rdata,
-	struct ksk_verify_key **out_key);
+KSK_MUST_USE enum ksk_err ksk_verify_key_new(
+	struct ksk_span dnskey_rdata, struct ksk_verify_key **out_key);
 
 /* Accepts NULL and pointers to NULL; sets *key to NULL. */
 void ksk_verify_key_free(struct ksk_verify_key **key);

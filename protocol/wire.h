@@ -26,7 +26,7 @@ struct ksk_wire_out {
 static inline struct ksk_wire
 ksk_wire_of(struct ksk_span bytes)
 {
-	return (struct ksk_wire){ .rest = bytes, .err = KSK_OK };
+	return (struct ksk_wire){.rest = bytes, .err = KSK_OK};
 }
 
 /* Each returns the next value in network byte order, 0 after an error. */
@@ -64,7 +64,7 @@ KSK_MUST_USE enum ksk_err ksk_wire_end(const struct ksk_wire *w);
 static inline struct ksk_wire_out
 ksk_wire_out_of(struct ksk_buf *buf)
 {
-	return (struct ksk_wire_out){ .buf = buf, .err = KSK_OK };
+	return (struct ksk_wire_out){.buf = buf, .err = KSK_OK};
 }
 
 /* Each appends a value; after an error nothing more is written.

@@ -49,7 +49,6 @@ KSK_MUST_USE enum ksk_err ksk_link_send(const struct ksk_link *link,
  * KSK_ERR_MALFORMED: cut off, empty, or unexpected descriptors (closed).
  */
 KSK_MUST_USE enum ksk_err ksk_link_recv(const struct ksk_link *link,
-	struct ksk_buf *buf, int *out_fds, size_t fd_cap,
-	size_t *out_fd_count);
+	struct ksk_buf *buf, int *out_fds, size_t fd_cap, size_t *out_fd_count);
 
 #endif

@@ -30,8 +30,8 @@ void ksk_log_init(const char *program, enum ksk_log_level level);
  * Then pairs of const char *key, const char *value, ended by NULL; a NULL
  * value is written as "-". A line is cut at 2,048 bytes.
  */
-void ksk_log(enum ksk_log_level level, const char *event,
-	const char *sentence, ...) __attribute__((sentinel));
+void ksk_log(enum ksk_log_level level, const char *event, const char *sentence,
+	...) __attribute__((sentinel));
 
 /* Writes a number into buf as decimal text and returns buf. */
 #define KSK_NUM_CAP 24

@@ -20,26 +20,26 @@
 
 /*         name                  nr    from → to                 descriptors */
 #define KSK_PACKET_TABLE(X) \
-	X(KSK_CTL_START,        0x00)  /* kskd → child           see start.h */ \
-	X(KSK_CTL_READY,        0x01)  /* child → kskd                       */ \
-	X(KSK_CTL_LINK,         0x02)  /* kskd → child           the link    */ \
-	X(KSK_CTL_PREPARE,      0x04)  /* kskd → child           by kind     */ \
-	X(KSK_CTL_PREPARED,     0x05)  /* child → kskd                       */ \
-	X(KSK_CTL_COMMIT,       0x06)  /* kskd → child                       */ \
-	X(KSK_CTL_ABORT,        0x08)  /* kskd → child                       */ \
-	X(KSK_CTL_STOP,         0x0a)  /* kskd → child                       */ \
-	X(KSK_CTL_DEAD,         0x0c)  /* kskd → signer                      */ \
-	X(KSK_CTL_TOKEN_STATE,  0x0e)  /* kskd → signer                      */ \
-	X(KSK_CTL_OVERDUE,      0x11)  /* signer → kskd                      */ \
-	X(KSK_CTL_LOGIN,        0x13)  /* worker → kskd                      */ \
-	X(KSK_CTL_STATE,        0x15)  /* signer → kskd                      */ \
-	X(KSK_LNK_REQUESTS,     0x20)  /* frontend → signer                  */ \
-	X(KSK_LNK_REPLIES,      0x21)  /* signer → frontend                  */ \
-	X(KSK_LNK_PINS,         0x23)  /* signer → frontend                  */ \
-	X(KSK_LNK_KEYS_SET,     0x30)  /* signer → worker                    */ \
-	X(KSK_LNK_KEYS_FOUND,   0x31)  /* worker → signer                    */ \
-	X(KSK_LNK_SIGN,         0x32)  /* signer → worker                    */ \
-	X(KSK_LNK_SIGNED,       0x33)  /* worker → signer                    */
+	X(KSK_CTL_START, 0x00)    /* kskd → child           see start.h */ \
+	X(KSK_CTL_READY, 0x01)    /* child → kskd                       */ \
+	X(KSK_CTL_LINK, 0x02)     /* kskd → child           the link    */ \
+	X(KSK_CTL_PREPARE, 0x04)  /* kskd → child           by kind     */ \
+	X(KSK_CTL_PREPARED, 0x05) /* child → kskd                       */ \
+	X(KSK_CTL_COMMIT, 0x06)   /* kskd → child                       */ \
+	X(KSK_CTL_ABORT, 0x08)    /* kskd → child                       */ \
+	X(KSK_CTL_STOP, 0x0a)     /* kskd → child                       */ \
+	X(KSK_CTL_DEAD, 0x0c)     /* kskd → signer                      */ \
+	X(KSK_CTL_TOKEN_STATE, 0x0e) /* kskd → signer                      */ \
+	X(KSK_CTL_OVERDUE, 0x11)    /* signer → kskd                      */ \
+	X(KSK_CTL_LOGIN, 0x13)      /* worker → kskd                      */ \
+	X(KSK_CTL_STATE, 0x15)      /* signer → kskd                      */ \
+	X(KSK_LNK_REQUESTS, 0x20)   /* frontend → signer                  */ \
+	X(KSK_LNK_REPLIES, 0x21)    /* signer → frontend                  */ \
+	X(KSK_LNK_PINS, 0x23)       /* signer → frontend                  */ \
+	X(KSK_LNK_KEYS_SET, 0x30)   /* signer → worker                    */ \
+	X(KSK_LNK_KEYS_FOUND, 0x31) /* worker → signer                    */ \
+	X(KSK_LNK_SIGN, 0x32)       /* signer → worker                    */ \
+	X(KSK_LNK_SIGNED, 0x33)     /* worker → signer                    */
 
 enum ksk_packet {
 #define X(name, nr) name = (nr),
@@ -69,7 +69,7 @@ struct ksk_ctl_prepared {
 /* Edges: what a link connects, seen from both ends. */
 enum ksk_edge {
 	KSK_EDGE_FRONTEND_SIGNER = 1,
-	KSK_EDGE_SIGNER_WORKER = 2,   /* index: the worker's */
+	KSK_EDGE_SIGNER_WORKER = 2, /* index: the worker's */
 };
 
 struct ksk_ctl_link {
@@ -95,28 +95,28 @@ struct ksk_ctl_state {
 	char why[KSK_FAULT_CAP];
 };
 
-KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(enum ksk_packet nr,
-	struct ksk_buf *out);                       /* READY, STOP */
+KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(
+	enum ksk_packet nr, struct ksk_buf *out); /* READY, STOP */
 KSK_MUST_USE enum ksk_err ksk_ctl_number_write(enum ksk_packet nr,
-	uint32_t number, struct ksk_buf *out);      /* PREPARE COMMIT ABORT */
-KSK_MUST_USE enum ksk_err ksk_ctl_number_read(struct ksk_wire *body,
-	uint32_t *out_number);
+	uint32_t number, struct ksk_buf *out); /* PREPARE COMMIT ABORT */
+KSK_MUST_USE enum ksk_err ksk_ctl_number_read(
+	struct ksk_wire *body, uint32_t *out_number);
 KSK_MUST_USE enum ksk_err ksk_ctl_prepared_write(
 	const struct ksk_ctl_prepared *p, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_prepared_read(struct ksk_wire *body,
-	struct ksk_ctl_prepared *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_link_write(const struct ksk_ctl_link *p,
-	struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_link_read(struct ksk_wire *body,
-	struct ksk_ctl_link *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_prepared_read(
+	struct ksk_wire *body, struct ksk_ctl_prepared *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_link_write(
+	const struct ksk_ctl_link *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_link_read(
+	struct ksk_wire *body, struct ksk_ctl_link *out);
 KSK_MUST_USE enum ksk_err ksk_ctl_worker_write(enum ksk_packet nr,
 	const struct ksk_ctl_worker *p, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_worker_read(struct ksk_wire *body,
-	struct ksk_ctl_worker *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_state_write(enum ksk_packet nr,
-	const struct ksk_ctl_state *p, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_ctl_state_read(struct ksk_wire *body,
-	struct ksk_ctl_state *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_worker_read(
+	struct ksk_wire *body, struct ksk_ctl_worker *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_state_write(
+	enum ksk_packet nr, const struct ksk_ctl_state *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_state_read(
+	struct ksk_wire *body, struct ksk_ctl_state *out);
 
 /* ---- frontend ↔ signer. Arrays: the item readers are called while
  * ksk_wire_more(body), then ksk_wire_end(body) once. ---- */
@@ -141,11 +141,11 @@ struct ksk_lnk_reply {
 	struct ksk_span frame;
 };
 
-void ksk_lnk_request_put(struct ksk_wire_out *w,
-	const struct ksk_lnk_request *item);
+void ksk_lnk_request_put(
+	struct ksk_wire_out *w, const struct ksk_lnk_request *item);
 void ksk_lnk_request_get(struct ksk_wire *body, struct ksk_lnk_request *out);
-void ksk_lnk_reply_put(struct ksk_wire_out *w,
-	const struct ksk_lnk_reply *item);
+void ksk_lnk_reply_put(
+	struct ksk_wire_out *w, const struct ksk_lnk_reply *item);
 void ksk_lnk_reply_get(struct ksk_wire *body, struct ksk_lnk_reply *out);
 
 /* PINS: the whole list of clients that may connect, sent after each new link
@@ -192,28 +192,28 @@ struct ksk_lnk_job {
 
 /* outcome of a job */
 enum ksk_job_outcome {
-	KSK_JOB_DONE = 0,       /* signature holds it */
-	KSK_JOB_REFUSED = 1,    /* the keymap or the job's form forbids it */
-	KSK_JOB_FAILED = 2,     /* the token could not; the worker leaves */
+	KSK_JOB_DONE = 0,    /* signature holds it */
+	KSK_JOB_REFUSED = 1, /* the keymap or the job's form forbids it */
+	KSK_JOB_FAILED = 2,  /* the token could not; the worker leaves */
 };
 
 struct ksk_lnk_signed {
 	uint64_t job;
 	uint8_t outcome;
-	struct ksk_span signature;      /* DNS form, empty unless done */
-	char why[KSK_WHY_CAP];          /* "" when done */
+	struct ksk_span signature; /* DNS form, empty unless done */
+	char why[KSK_WHY_CAP];     /* "" when done */
 };
 
 void ksk_lnk_key_put(struct ksk_wire_out *w, const struct ksk_lnk_key *item);
 void ksk_lnk_key_get(struct ksk_wire *body, struct ksk_lnk_key *out);
-void ksk_lnk_key_found_put(struct ksk_wire_out *w,
-	const struct ksk_lnk_key_found *item);
-void ksk_lnk_key_found_get(struct ksk_wire *body,
-	struct ksk_lnk_key_found *out);
+void ksk_lnk_key_found_put(
+	struct ksk_wire_out *w, const struct ksk_lnk_key_found *item);
+void ksk_lnk_key_found_get(
+	struct ksk_wire *body, struct ksk_lnk_key_found *out);
 void ksk_lnk_job_put(struct ksk_wire_out *w, const struct ksk_lnk_job *item);
 void ksk_lnk_job_get(struct ksk_wire *body, struct ksk_lnk_job *out);
-void ksk_lnk_signed_put(struct ksk_wire_out *w,
-	const struct ksk_lnk_signed *item);
+void ksk_lnk_signed_put(
+	struct ksk_wire_out *w, const struct ksk_lnk_signed *item);
 void ksk_lnk_signed_get(struct ksk_wire *body, struct ksk_lnk_signed *out);
 
 #endif

@@ -24,12 +24,15 @@ struct ksk_syscall {
 	uint64_t mask;
 };
 
-#define KSK_ALLOW(name) { SCMP_SYS(name), KSK_ANY_ARG, 0, 0 }
+#define KSK_ALLOW(name) \
+	{ \
+		SCMP_SYS(name), KSK_ANY_ARG, 0, 0 \
+	}
 
 enum ksk_path_access {
-	KSK_PATH_READ = 1,     /* read files and folders below */
-	KSK_PATH_EXECUTE = 2,  /* and execute (map) them */
-	KSK_PATH_WRITE = 4,    /* create, write, remove, truncate below */
+	KSK_PATH_READ = 1,    /* read files and folders below */
+	KSK_PATH_EXECUTE = 2, /* and execute (map) them */
+	KSK_PATH_WRITE = 4,   /* create, write, remove, truncate below */
 };
 
 /* One file or folder that stays reachable. Paths that do not exist are passed
@@ -42,9 +45,9 @@ struct ksk_path_rule {
 struct ksk_sandbox {
 	const struct ksk_syscall *calls;
 	size_t call_count;
-	const struct ksk_path_rule *paths;   /* none: no file can be opened */
+	const struct ksk_path_rule *paths; /* none: no file can be opened */
 	size_t path_count;
-	bool network;   /* true: TCP connect and bind stay possible (Landlock
+	bool network; /* true: TCP connect and bind stay possible (Landlock
 			 * ABI >= 4); sockets are the seccomp list's matter */
 };
 

@@ -19,11 +19,11 @@ enum ksk_child_kind {
 /* Descriptors: 0 listening socket (non-blocking), 1 TLS key (PEM), 2 TLS
  * certificate (PEM). */
 struct ksk_start_frontend {
-	uint32_t connections;          /* in all */
+	uint32_t connections; /* in all */
 	uint32_t connections_per_address;
-	uint32_t handshake_ms;         /* wall clock, whole handshake */
-	uint32_t idle_ms;              /* no frame begun */
-	uint32_t frame_ms;             /* a begun frame must end */
+	uint32_t handshake_ms; /* wall clock, whole handshake */
+	uint32_t idle_ms;      /* no frame begun */
+	uint32_t frame_ms;     /* a begun frame must end */
 };
 
 #define KSK_WORKER_COUNT_MAX 64u
@@ -33,10 +33,10 @@ struct ksk_start_frontend {
  * under its own uid. */
 struct ksk_start_signer {
 	uint8_t appliance[KSK_ID_LEN];
-	char journal[KSK_PATH_CAP];    /* absolute path of the file */
-	uint32_t job_ms;               /* a job is overdue after this */
+	char journal[KSK_PATH_CAP]; /* absolute path of the file */
+	uint32_t job_ms;            /* a job is overdue after this */
 	uint16_t token_count;
-	char token[8][KSK_LABEL_CAP];  /* names, as in the policy */
+	char token[8][KSK_LABEL_CAP]; /* names, as in the policy */
 	uint16_t worker_count;
 	uint16_t worker_token[KSK_WORKER_COUNT_MAX]; /* index into token */
 };
@@ -47,31 +47,31 @@ struct ksk_start_signer {
 /* Descriptors: 0 pipe with the PIN, then end of file; 1 keymap. */
 struct ksk_start_worker {
 	uint16_t index;
-	char token[KSK_LABEL_CAP];     /* name in configuration and policy */
-	char module[KSK_PATH_CAP];     /* absolute path */
+	char token[KSK_LABEL_CAP]; /* name in configuration and policy */
+	char module[KSK_PATH_CAP]; /* absolute path */
 	bool has_sha256;
-	uint8_t sha256[KSK_HASH_LEN];  /* of the module file */
-	char uri[KSK_PATH_CAP];        /* RFC 7512: which token */
-	char init[KSK_PATH_CAP];       /* C_Initialize's reserved string, "" */
+	uint8_t sha256[KSK_HASH_LEN]; /* of the module file */
+	char uri[KSK_PATH_CAP];       /* RFC 7512: which token */
+	char init[KSK_PATH_CAP];      /* C_Initialize's reserved string, "" */
 	bool network;
 	uint16_t environment_count;
 	char environment[KSK_ENVIRONMENT_MAX][KSK_PATH_CAP]; /* NAME=value */
 	uint16_t path_count;
-	char path[KSK_MODULE_PATHS_MAX][KSK_PATH_CAP];       /* Landlock */
+	char path[KSK_MODULE_PATHS_MAX][KSK_PATH_CAP]; /* Landlock */
 	uint8_t path_access[KSK_MODULE_PATHS_MAX]; /* enum ksk_path_access */
 };
 
 KSK_MUST_USE enum ksk_err ksk_start_frontend_write(
 	const struct ksk_start_frontend *s, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_start_frontend_read(struct ksk_span packet,
-	struct ksk_start_frontend *out);
+KSK_MUST_USE enum ksk_err ksk_start_frontend_read(
+	struct ksk_span packet, struct ksk_start_frontend *out);
 KSK_MUST_USE enum ksk_err ksk_start_signer_write(
 	const struct ksk_start_signer *s, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_start_signer_read(struct ksk_span packet,
-	struct ksk_start_signer *out);
+KSK_MUST_USE enum ksk_err ksk_start_signer_read(
+	struct ksk_span packet, struct ksk_start_signer *out);
 KSK_MUST_USE enum ksk_err ksk_start_worker_write(
 	const struct ksk_start_worker *s, struct ksk_buf *out);
-KSK_MUST_USE enum ksk_err ksk_start_worker_read(struct ksk_span packet,
-	struct ksk_start_worker *out);
+KSK_MUST_USE enum ksk_err ksk_start_worker_read(
+	struct ksk_span packet, struct ksk_start_worker *out);
 
 #endif

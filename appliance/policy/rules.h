@@ -21,22 +21,22 @@ struct ksk_history;
 /* What is to be judged. All borrowed. */
 struct ksk_candidate {
 	const struct ksk_sign *sign;
-	const struct ksk_client *client;      /* NULL: nobody known */
-	const struct ksk_history *history;    /* NULL: none */
+	const struct ksk_client *client;   /* NULL: nobody known */
+	const struct ksk_history *history; /* NULL: none */
 	uint64_t now;
-	uint32_t recent;      /* answers to this client for this zone within
+	uint32_t recent; /* answers to this client for this zone within
 	                       * the last rate_per seconds */
 };
 
 struct ksk_signer_key {
-	uint32_t ksk;         /* index into table.ksks */
-	bool revoked;         /* signs as its revoked form */
+	uint32_t ksk; /* index into table.ksks */
+	bool revoked; /* signs as its revoked form */
 };
 
 /* What a permit says beyond yes. */
 struct ksk_permit {
-	struct ksk_window window;             /* as given, or by policy */
-	size_t signer_count;                  /* KSKs that must sign */
+	struct ksk_window window; /* as given, or by policy */
+	size_t signer_count;      /* KSKs that must sign */
 	struct ksk_signer_key signer[KSK_RRSIG_COUNT_MAX];
 	size_t warning_count;
 	struct ksk_refusal warning[8];
@@ -49,9 +49,9 @@ struct ksk_permit {
  * failing rules in the order of the table.
  * Returns true if permitted.
  */
-bool ksk_rules_judge(const struct ksk_table *table,
-	const struct ksk_zone *zone, const struct ksk_candidate *candidate,
-	struct ksk_permit *out_permit, struct ksk_refusals *out_refusals);
+bool ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
+	const struct ksk_candidate *candidate, struct ksk_permit *out_permit,
+	struct ksk_refusals *out_refusals);
 
 /* Writes the window used when a request has none: inception = now −
  * inception-offset, expiration = inception + validity. */

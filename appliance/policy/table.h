@@ -22,7 +22,7 @@
 #define KSK_SIGNS_CDS 2u
 #define KSK_SIGNS_CDNSKEY 4u
 
-#define KSK_NEVER UINT64_MAX   /* a moment that does not come */
+#define KSK_NEVER UINT64_MAX /* a moment that does not come */
 
 enum ksk_provider_state {
 	KSK_PROVIDER_JOINING = 0,
@@ -48,61 +48,61 @@ struct ksk_client {
 struct ksk_policy_ksk {
 	struct ksk_ds ds;
 	uint64_t from;
-	uint64_t until;               /* KSK_NEVER if not stated */
-	uint8_t cds;                  /* bool: named in CDS/CDNSKEY */
-	uint8_t revoked;              /* bool: stands with REVOKE set */
+	uint64_t until;  /* KSK_NEVER if not stated */
+	uint8_t cds;     /* bool: named in CDS/CDNSKEY */
+	uint8_t revoked; /* bool: stands with REVOKE set */
 	char token[KSK_LABEL_CAP];
 	char label[KSK_LABEL_CAP];
 };
 
 struct ksk_policy_key {
 	struct ksk_ds ds;
-	uint64_t retired;             /* KSK_NEVER if not stated */
-	uint8_t withdrawn;            /* bool */
+	uint64_t retired;  /* KSK_NEVER if not stated */
+	uint8_t withdrawn; /* bool */
 };
 
 struct ksk_policy_provider {
 	char name[KSK_LABEL_CAP];
-	uint8_t state;                /* enum ksk_provider_state */
-	uint8_t announced;            /* bool: source announced */
-	uint8_t proof;                /* enum ksk_proof */
-	uint8_t max_keys;             /* ZSKs of each algorithm */
-	uint64_t gone;                /* KSK_NEVER if not stated */
-	struct ksk_run keys;          /* of table.keys */
-	struct ksk_run certificate;   /* of table.pool: PEM, or empty */
+	uint8_t state;              /* enum ksk_provider_state */
+	uint8_t announced;          /* bool: source announced */
+	uint8_t proof;              /* enum ksk_proof */
+	uint8_t max_keys;           /* ZSKs of each algorithm */
+	uint64_t gone;              /* KSK_NEVER if not stated */
+	struct ksk_run keys;        /* of table.keys */
+	struct ksk_run certificate; /* of table.pool: PEM, or empty */
 };
 
 /* Model 2 partner: its key stands in the set, it signs elsewhere. */
 struct ksk_policy_cosigner {
 	char provider[KSK_LABEL_CAP];
 	struct ksk_ds ds;
-	uint8_t csk;                  /* bool: counts as its provider's ZSK */
-	uint8_t in_parent;            /* bool: its DS is at the parent */
-	uint64_t until;               /* KSK_NEVER if not stated */
+	uint8_t csk;       /* bool: counts as its provider's ZSK */
+	uint8_t in_parent; /* bool: its DS is at the parent */
+	uint64_t until;    /* KSK_NEVER if not stated */
 };
 
 struct ksk_zone {
-	struct ksk_run name;          /* of table.pool: wire form */
+	struct ksk_run name; /* of table.pool: wire form */
 	uint32_t ttl;
-	uint32_t types;               /* KSK_SIGNS_… */
+	uint32_t types; /* KSK_SIGNS_… */
 	uint64_t validity, refresh, inception_offset, horizon, min_validity;
 	uint64_t zone_max_ttl, propagation, sign_delay;
 	uint64_t parent_ds_ttl, parent_propagation;
-	uint64_t parent_seen;         /* 0 with no parent-ds */
-	uint64_t cds_delete_until;    /* 0: delete form not allowed */
-	uint32_t rate_count;          /* at most so many answers … */
-	uint64_t rate_per;            /* … in so many seconds, per client */
-	uint8_t has_parent;           /* bool: parent-ds is stated */
-	uint8_t new_zone;             /* bool */
-	uint8_t accept_outage;        /* bool */
-	uint16_t rsa_min_bits;        /* of ZSKs; default 2048 */
-	uint32_t algorithms;          /* bit n: algorithm n may be used */
-	struct ksk_run clients;       /* of table.zone_clients */
-	struct ksk_run ksks;          /* of table.ksks */
-	struct ksk_run parent_ds;     /* of table.ds */
-	struct ksk_run providers;     /* of table.providers */
-	struct ksk_run cosigners;     /* of table.cosigners */
-	struct ksk_run tag_pairs;     /* of table.tag_pairs */
+	uint64_t parent_seen;      /* 0 with no parent-ds */
+	uint64_t cds_delete_until; /* 0: delete form not allowed */
+	uint32_t rate_count;       /* at most so many answers … */
+	uint64_t rate_per;         /* … in so many seconds, per client */
+	uint8_t has_parent;        /* bool: parent-ds is stated */
+	uint8_t new_zone;          /* bool */
+	uint8_t accept_outage;     /* bool */
+	uint16_t rsa_min_bits;     /* of ZSKs; default 2048 */
+	uint32_t algorithms;       /* bit n: algorithm n may be used */
+	struct ksk_run clients;    /* of table.zone_clients */
+	struct ksk_run ksks;       /* of table.ksks */
+	struct ksk_run parent_ds;  /* of table.ds */
+	struct ksk_run providers;  /* of table.providers */
+	struct ksk_run cosigners;  /* of table.cosigners */
+	struct ksk_run tag_pairs;  /* of table.tag_pairs */
 };
 
 /* Two keys with one tag and algorithm that the policy lets pass. */
@@ -117,17 +117,27 @@ struct ksk_table {
 	size_t map_len;
 	uint64_t version;
 	uint8_t appliance[KSK_ID_LEN];
-	uint8_t hash[KSK_HASH_LEN];   /* SHA-256 of the policy's text */
-	const struct ksk_client *clients;      size_t client_count;
-	const struct ksk_zone *zones;          size_t zone_count;
-	const uint32_t *zone_clients;          size_t zone_client_count;
-	const struct ksk_policy_ksk *ksks;     size_t ksk_count;
-	const struct ksk_ds *ds;               size_t ds_count;
-	const struct ksk_policy_provider *providers; size_t provider_count;
-	const struct ksk_policy_key *keys;     size_t key_count;
-	const struct ksk_policy_cosigner *cosigners; size_t cosigner_count;
-	const struct ksk_tag_pair *tag_pairs;  size_t tag_pair_count;
-	const uint8_t *pool;                   size_t pool_len;
+	uint8_t hash[KSK_HASH_LEN]; /* SHA-256 of the policy's text */
+	const struct ksk_client *clients;
+	size_t client_count;
+	const struct ksk_zone *zones;
+	size_t zone_count;
+	const uint32_t *zone_clients;
+	size_t zone_client_count;
+	const struct ksk_policy_ksk *ksks;
+	size_t ksk_count;
+	const struct ksk_ds *ds;
+	size_t ds_count;
+	const struct ksk_policy_provider *providers;
+	size_t provider_count;
+	const struct ksk_policy_key *keys;
+	size_t key_count;
+	const struct ksk_policy_cosigner *cosigners;
+	size_t cosigner_count;
+	const struct ksk_tag_pair *tag_pairs;
+	size_t tag_pair_count;
+	const uint8_t *pool;
+	size_t pool_len;
 };
 
 /*
@@ -143,17 +153,17 @@ KSK_MUST_USE enum ksk_err ksk_table_open(struct ksk_span bytes,
  * Maps a sealed memfd (F_SEAL_WRITE, SHRINK and GROW are demanded) and opens
  * it. fd: borrowed. KSK_ERR_IO, KSK_ERR_MALFORMED with fault.
  */
-KSK_MUST_USE enum ksk_err ksk_table_map(int fd, struct ksk_table *out_table,
-	struct ksk_fault *fault);
+KSK_MUST_USE enum ksk_err ksk_table_map(
+	int fd, struct ksk_table *out_table, struct ksk_fault *fault);
 
 /* Unmaps a mapped table and zeroes the view; accepts a zeroed view. */
 void ksk_table_unmap(struct ksk_table *table);
 
 /* Each returns a borrowed entry or NULL. Zones are sorted: O(log n). */
-const struct ksk_zone *ksk_table_zone_find(const struct ksk_table *table,
-	const struct ksk_name *name);
-const struct ksk_client *ksk_table_client_find(const struct ksk_table *table,
-	const uint8_t pin[KSK_PIN_LEN]);
+const struct ksk_zone *ksk_table_zone_find(
+	const struct ksk_table *table, const struct ksk_name *name);
+const struct ksk_client *ksk_table_client_find(
+	const struct ksk_table *table, const uint8_t pin[KSK_PIN_LEN]);
 
 /* Returns true if the client is listed for the zone. */
 bool ksk_table_zone_has_client(const struct ksk_table *table,
