@@ -38,7 +38,8 @@ WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wcast-qual \
 STRICT := -Wconversion -Wsign-conversion
 HARDEN := -fstack-protector-strong -fstack-clash-protection \
 	-fcf-protection -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-SANITIZE := $(if $(SAN),-fsanitize=address,undefined \
+comma := ,
+SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DKSK_SANITIZED)
 P11_CFLAGS = $(shell pkg-config --cflags p11-kit-1)
 CPPFLAGS += -I. -D_GNU_SOURCE -DKSK_VERSION='"$(VERSION)"' \
