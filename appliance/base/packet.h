@@ -74,7 +74,7 @@ enum ksk_edge {
 
 struct ksk_ctl_link {
 	uint8_t edge;
-	uint16_t index;
+	uint16_t index; /* 0 for the frontend's */
 	uint32_t generation;
 };
 
@@ -86,7 +86,7 @@ struct ksk_ctl_worker {
 
 /* TOKEN_STATE (kskd tells the signer why a token has no worker), LOGIN (what
  * became of a worker's login; index is the worker's and err says which),
- * STATE (the signer's own, index 0). state: enum ksk_state. err: the enum
+ * STATE (the signer's own, index 0). index < KSK_WORKER_COUNT_MAX. state: enum ksk_state. err: the enum
  * ksk_err negated, 0 = done. */
 struct ksk_ctl_state {
 	uint16_t index;
@@ -119,7 +119,10 @@ KSK_MUST_USE enum ksk_err ksk_ctl_state_read(
 	struct ksk_wire *body, struct ksk_ctl_state *out);
 
 /* ---- frontend ↔ signer. Arrays: the item readers are called while
- * ksk_wire_more(body), then ksk_wire_end(body) once. ---- */
+ * ksk_wire_more(body), then ksk_wire_end(body) once. Item writers are all or
+ * nothing: one that fails (KSK_ERR_NO_ROOM; KSK_ERR_MALFORMED: a value its
+ * reader would refuse) leaves the buffer as it was and the cursor failed; what
+ * was written before may be sent. ---- */
 
 /* A frontend has at most this much unanswered at the signer. */
 #define KSK_CREDIT_REQUESTS 256u

@@ -9,6 +9,7 @@
 #define KSK_BASE_START_H
 
 #include "appliance/base/packet.h"
+#include "appliance/base/sandbox.h"
 
 enum ksk_child_kind {
 	KSK_CHILD_FRONTEND = 1,
