@@ -43,6 +43,31 @@ KSK_MUST_USE enum ksk_err ksk_yaml_load(const struct ksk_yaml *yaml,
 void ksk_yaml_release(const cyaml_schema_value_t *schema, void **data);
 
 /*
+ * The two halves of ksk_yaml_load, for a reader that wants every fault of a
+ * text at once.
+ *
+ * ksk_yaml_check compares an indexed text with a schema and calls report once
+ * per difference. fault: borrowed until the call returns. Returns true if
+ * ksk_yaml_map can map the text in spite of what was reported (unknown keys,
+ * and missing ones that are marked KSK_YAML_REQUIRED).
+ *
+ * ksk_yaml_map calls libcyaml; unknown keys are passed over, texts of missing
+ * ones are NULL. Errors as ksk_yaml_load.
+ */
+typedef void (*ksk_yaml_report_fn)(
+	void *ctx, size_t line, size_t column, const struct ksk_fault *fault);
+bool ksk_yaml_check(const struct ksk_yaml *yaml,
+	const cyaml_schema_value_t *schema, ksk_yaml_report_fn report,
+	void *ctx);
+KSK_MUST_USE enum ksk_err ksk_yaml_map(const struct ksk_yaml *yaml,
+	const cyaml_schema_value_t *schema, void **out_data,
+	struct ksk_fault *fault);
+
+/* A flag of ours beside CYAML_FLAG_OPTIONAL: libcyaml does not stop where the
+ * key is missing, ksk_yaml_check reports it. Far above libcyaml's own bits. */
+#define KSK_YAML_REQUIRED (1u << 24)
+
+/*
  * Sets a fault "line L, column C: <path>: <sentence>". path in the form
  * "zones[0].providers[1].name"; an unknown path takes its nearest parent's
  * place.
@@ -50,20 +75,24 @@ void ksk_yaml_release(const cyaml_schema_value_t *schema, void **data);
 void ksk_yaml_fault(const struct ksk_yaml *yaml, struct ksk_fault *fault,
 	const char *path, const char *fmt, ...) KSK_FORMAT(4, 5);
 
+/* Gives line and column of a path, with the same rule. */
+void ksk_yaml_place(const struct ksk_yaml *yaml, const char *path,
+	size_t *out_line, size_t *out_column);
+
 /* Scalars. Each reads a whole text; KSK_ERR_BAD_INPUT, out unchanged. */
 
 /* Decimal without sign or leading zero, min..max. */
 KSK_MUST_USE enum ksk_err ksk_text_uint(
 	const char *text, uint64_t min, uint64_t max, uint64_t *out);
-/* "14d 1h", "90s", "5m", units w d h m s, each at most once, descending; "0".
- * A bare number is refused. */
+/* "14d 1h", "90s", "5m", units w d h m s, each at most once, descending, one
+ * blank between; "0". A bare number is refused, so are more than 100 years. */
 KSK_MUST_USE enum ksk_err ksk_text_duration(const char *text, uint64_t *out);
 /* RFC 3339 with Z: 2026-11-01T00:00:00Z. */
 KSK_MUST_USE enum ksk_err ksk_text_time(const char *text, uint64_t *out);
 /* yes | no */
 KSK_MUST_USE enum ksk_err ksk_text_bool(const char *text, bool *out);
 
-/* Writes RFC 3339 with Z. */
+/* Writes RFC 3339 with Z; "never" past the year 9999. Returns buf. */
 #define KSK_TIME_CAP 24
 const char *ksk_time_text(char buf[KSK_TIME_CAP], uint64_t seconds);
 
