@@ -50,7 +50,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 	$(SANITIZE) $(LDFLAGS)
 # A sanitized C program that loads a C++ module must carry the C++ runtime, or
 # the module's exceptions abort it.
-MODULE_LDFLAGS = -Wl,-rpath-link,. $(if $(SAN),-Wl,--no-as-needed -lstdc++)
+MODULE_LDFLAGS = -Wl,-rpath-link,. $(if $(SAN),-Wl$(comma)--no-as-needed -lstdc++)
 
 # ---- what there is ----
 PROTOCOL := $(wildcard protocol/*.c)
