@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * answer - builds replies. Says what is; decides nothing.
+ * Tests: tests/integration/test_spine.py
+ */
+#ifndef KSK_SIGNER_ANSWER_H
+#define KSK_SIGNER_ANSWER_H
+
+#include "appliance/signer/signer.h"
+
+/* Starts a reply in signer->reply for a ticket. */
+struct ksk_reply *ksk_answer_begin(struct ksk_signer *signer,
+	const struct ksk_ticket *ticket, enum ksk_status status);
+
+/* Encodes signer->reply into the ticket's frame; the request is gone then. */
+void ksk_answer_encode(struct ksk_signer *signer, struct ksk_ticket *ticket);
+
+/* Each fills a whole reply and encodes it. */
+void ksk_answer_plain(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	enum ksk_status status, const char *text);
+void ksk_answer_not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	enum ksk_state state, const char *why);
+void ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_client *client, uint64_t now);
+void ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_zone *zone, uint64_t now);
+
+/* The refusals stand in signer->reply->refusals already. */
+void ksk_answer_refused(struct ksk_signer *signer, struct ksk_ticket *ticket);
+
+/* rrsigs: NULL for a dry run. */
+void ksk_answer_signed(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_span *rrsigs);
+
+#endif

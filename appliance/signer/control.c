@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control - see control.h. A policy comes into force only after its record is
+ * durable.
+ */
+#include "appliance/signer/control.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/signer/outbox.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Makes a policy's record durable. True if it is, or was already. */
+static enum ksk_err
+record_policy(struct ksk_signer *signer, const struct ksk_table *table,
+	struct ksk_fault *fault)
+{
+	uint64_t version;
+	uint8_t hash[KSK_HASH_LEN];
+	if (ksk_journal_policy(signer->journal, &version, hash) &&
+		version == table->version &&
+		memcmp(hash, table->hash, sizeof(hash)) == 0)
+		return KSK_OK;
+	struct ksk_record record = {.time = ksk_clock_now(),
+		.kind = KSK_RECORD_POLICY,
+		.has_policy = true,
+		.policy_version = table->version};
+	memcpy(record.policy_hash, table->hash, sizeof(record.policy_hash));
+	/* What is staged before it becomes durable with it; the pipeline acts
+	 * on that at its next commit, never before. */
+	enum ksk_err err = ksk_journal_commit(signer->journal, fault);
+	if (err == KSK_OK)
+		err = ksk_journal_stage(signer->journal, &record, hash);
+	if (err == KSK_OK)
+		err = ksk_journal_commit(signer->journal, fault);
+	return err;
+}
+
+static enum ksk_err
+load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
+	struct ksk_fault *fault)
+{
+	uint64_t version = 0;
+	uint8_t hash[KSK_HASH_LEN] = {0};
+	bool has = ksk_journal_policy(signer->journal, &version, hash);
+	const struct ksk_inforce *before = signer->inforce.table.map == NULL
+		? NULL
+		: &signer->inforce;
+	return ksk_inforce_load(fd, signer->start.appliance, has, version, hash,
+		before, signer->keyring, out, fault);
+}
+
+enum ksk_err
+ksk_control_first_policy(
+	struct ksk_signer *signer, int fd, struct ksk_fault *fault)
+{
+	struct ksk_inforce next = {0};
+	enum ksk_err err = load(signer, fd, &next, fault);
+	if (err == KSK_OK)
+		err = record_policy(signer, &next.table, fault);
+	if (err != KSK_OK) {
+		ksk_inforce_wipe(&next);
+		return err;
+	}
+	signer->inforce = next;
+	return KSK_OK;
+}
+
+static void
+into_force(struct ksk_signer *signer)
+{
+	char version[KSK_NUM_CAP], zones[KSK_NUM_CAP];
+	ksk_inforce_wipe(&signer->inforce);
+	signer->inforce = signer->prepared;
+	memset(&signer->prepared, 0, sizeof(signer->prepared));
+	signer->policy_unrecorded = false;
+	signer->review_due = true;
+	ksk_crew_look_again(&signer->crew);
+	signer->pins_due = true;
+	ksk_log(KSK_LOG_INFO, "policy", "a policy is in force", "version",
+		ksk_num(version, signer->inforce.table.version), "zones",
+		ksk_num(zones, signer->inforce.table.zone_count), NULL);
+}
+
+void
+ksk_control_retry(struct ksk_signer *signer)
+{
+	struct ksk_fault fault = {.text = ""};
+	if (signer->policy_unrecorded &&
+		record_policy(signer, &signer->prepared.table, &fault) ==
+			KSK_OK)
+		into_force(signer);
+}
+
+static void
+commit_policy(struct ksk_signer *signer, uint32_t number)
+{
+	if (signer->prepared.table.map == NULL ||
+		number != signer->prepared_number)
+		return;
+	struct ksk_fault fault = {.text = ""};
+	if (record_policy(signer, &signer->prepared.table, &fault) == KSK_OK) {
+		into_force(signer);
+		return;
+	}
+	/* The old policy stays until the new one's record is durable. */
+	signer->policy_unrecorded = true;
+	ksk_log(KSK_LOG_ERROR, "policy-waits", fault.text, NULL);
+}
+
+static void
+prepare_policy(struct ksk_signer *signer, uint32_t number, int fd)
+{
+	struct ksk_ctl_prepared answer = {.number = number};
+	struct ksk_fault fault = {.text = ""};
+	ksk_inforce_wipe(&signer->prepared);
+	signer->policy_unrecorded = false;
+	if (load(signer, fd, &signer->prepared, &fault) == KSK_OK) {
+		signer->prepared_number = number;
+		answer.ok = true;
+	}
+	ksk_text_copy(answer.why, sizeof(answer.why), fault.text);
+	uint8_t room[1024];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
+	if (ksk_ctl_prepared_write(&answer, &buf) == KSK_OK)
+		/* Without it kskd gives the reload up by its deadline. */
+		(void)ksk_link_send(
+			&signer->control, ksk_buf_span(&buf), NULL, 0);
+}
+
+/* Takes the descriptor over, or closes it. */
+static enum ksk_err
+take_link(struct ksk_signer *signer, struct ksk_wire *body, int fd)
+{
+	struct ksk_ctl_link link;
+	enum ksk_err err = ksk_ctl_link_read(body, &link);
+	if (err != KSK_OK)
+		return err;
+	if (link.edge == KSK_EDGE_FRONTEND_SIGNER) {
+		ksk_link_close(&signer->frontend);
+		signer->frontend = (struct ksk_link){
+			.fd = fd, .generation = link.generation};
+		signer->owed = 0;
+		signer->pins_due = true;
+		return KSK_OK;
+	}
+	if (link.index >= signer->start.worker_count)
+		return KSK_ERR_MALFORMED;
+	ksk_crew_link(&signer->crew, link.index, link.generation, fd);
+	return KSK_OK;
+}
+
+static enum ksk_err
+take_dead(struct ksk_signer *signer, struct ksk_wire *body)
+{
+	struct ksk_ctl_worker dead;
+	enum ksk_err err = ksk_ctl_worker_read(body, &dead);
+	if (err == KSK_OK && dead.index >= signer->start.worker_count)
+		err = KSK_ERR_MALFORMED;
+	if (err != KSK_OK)
+		return err;
+	/* What it answered before its end counts. */
+	while ((err = ksk_crew_receive(&signer->crew, dead.index)) == KSK_OK)
+		;
+	if (err == KSK_ERR_MALFORMED)
+		return err;
+	ksk_crew_dead(&signer->crew, dead.index, dead.generation);
+	return KSK_OK;
+}
+
+static enum ksk_err
+take_state(struct ksk_signer *signer, struct ksk_wire *body)
+{
+	struct ksk_ctl_state told;
+	enum ksk_err err = ksk_ctl_state_read(body, &told);
+	if (err == KSK_OK && told.index >= signer->start.token_count)
+		err = KSK_ERR_MALFORMED;
+	if (err == KSK_OK)
+		ksk_crew_token_state(&signer->crew, &told);
+	return err;
+}
+
+static enum ksk_err
+take_number(struct ksk_signer *signer, uint16_t packet, struct ksk_wire *body,
+	int fd)
+{
+	uint32_t number;
+	enum ksk_err err = ksk_ctl_number_read(body, &number);
+	if (err != KSK_OK)
+		return err;
+	if (packet == KSK_CTL_PREPARE)
+		prepare_policy(signer, number, fd);
+	else if (packet == KSK_CTL_COMMIT)
+		commit_policy(signer, number);
+	else if (number == signer->prepared_number)
+		ksk_inforce_wipe(&signer->prepared);
+	return KSK_OK;
+}
+
+/* out_kept: the descriptor has a new owner. */
+static enum ksk_err
+take(struct ksk_signer *signer, struct ksk_span packet, int fd, bool *out_kept)
+{
+	struct ksk_wire body;
+	uint16_t number = ksk_packet_open(packet, &body);
+	bool carries = number == KSK_CTL_LINK || number == KSK_CTL_PREPARE;
+	if (carries != (fd >= 0))
+		return KSK_ERR_MALFORMED;
+	enum ksk_err err;
+	switch (number) {
+	case KSK_CTL_LINK:
+		err = take_link(signer, &body, fd);
+		*out_kept = err == KSK_OK;
+		return err;
+	case KSK_CTL_DEAD:
+		return take_dead(signer, &body);
+	case KSK_CTL_TOKEN_STATE:
+		return take_state(signer, &body);
+	case KSK_CTL_PREPARE:
+	case KSK_CTL_COMMIT:
+	case KSK_CTL_ABORT:
+		return take_number(signer, number, &body, fd);
+	case KSK_CTL_STOP:
+		signer->stopping = true;
+		return ksk_wire_end(&body);
+	default:
+		return KSK_ERR_MALFORMED;
+	}
+}
+
+enum ksk_err
+ksk_control_receive(struct ksk_signer *signer)
+{
+	struct ksk_buf buf = ksk_buf_of(signer->packet, KSK_PACKET_MAX);
+	int fd = -1;
+	size_t fd_count = 0;
+	enum ksk_err err = ksk_link_recv(
+		&signer->control, &buf, &fd, 1, &fd_count);
+	if (err != KSK_OK)
+		return err;
+	bool kept = false;
+	err = take(signer, ksk_buf_span(&buf), fd_count == 1 ? fd : -1, &kept);
+	if (fd_count == 1 && !kept)
+		(void)close(fd);
+	return err;
+}

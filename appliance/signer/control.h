@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control - what kskd says to the signer: links, deaths, states of tokens, a
+ * new policy in two steps, the stop.
+ * Tests: tests/integration/test_reload.py, test_kill.py
+ */
+#ifndef KSK_SIGNER_CONTROL_H
+#define KSK_SIGNER_CONTROL_H
+
+#include "appliance/signer/signer.h"
+
+/*
+ * Loads the first policy, from the START packet's descriptor (borrowed), and
+ * records it if it is new. Errors as ksk_inforce_load, and the journal's.
+ */
+KSK_MUST_USE enum ksk_err ksk_control_first_policy(
+	struct ksk_signer *signer, int fd, struct ksk_fault *fault);
+
+/*
+ * Takes one packet of kskd.
+ * KSK_ERR_AGAIN: none is there. KSK_ERR_CLOSED: kskd is dead.
+ * KSK_ERR_MALFORMED: it broke its format.
+ */
+KSK_MUST_USE enum ksk_err ksk_control_receive(struct ksk_signer *signer);
+
+/* Records a committed policy whose record could not be written yet. */
+void ksk_control_retry(struct ksk_signer *signer);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * journal_open - opens the one file, and refuses every file that is not this
+ * appliance's whole journal: a missing, empty, truncated, foreign or newer one
+ * is never taken for a fresh start.
+ */
+#include "appliance/signer/journal.h"
+
+#include "appliance/signer/journal_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+
+/* Records at the end whose chain is computed again at each start. */
+#define CHAIN_CHECKED 1000
+
+static const char schema[] =
+	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1),"
+	" appliance BLOB NOT NULL);"
+	"CREATE TABLE record(number INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);"
+	"CREATE TABLE open_intent(number INTEGER PRIMARY KEY);"
+	"CREATE TABLE policy(number INTEGER PRIMARY KEY);"
+	"CREATE TRIGGER policy_seen AFTER INSERT ON record WHEN new.kind = 6"
+	" BEGIN INSERT INTO policy VALUES(new.number); END;"
+	"PRAGMA user_version = 1;";
+
+static enum ksk_err
+fail(const struct ksk_journal *journal, struct ksk_fault *fault,
+	const char *doing)
+{
+	ksk_fault_set(fault, "the journal %s can't be used: %s: %s",
+		journal->path, doing, sqlite3_errmsg(journal->db));
+	return sqlite3_errcode(journal->db) == SQLITE_NOTADB ||
+			sqlite3_errcode(journal->db) == SQLITE_CORRUPT
+		? KSK_ERR_MALFORMED
+		: KSK_ERR_IO;
+}
+
+/* Writes the path of the mark that allows a new journal. */
+static bool
+mark_path(const char *path, char out[KSK_PATH_CAP])
+{
+	const char *slash = strrchr(path, '/');
+	if (slash == NULL)
+		return false;
+	int n = snprintf(
+		out, KSK_PATH_CAP, "%.*s/new", (int)(slash - path), path);
+	return n > 0 && (size_t)n < KSK_PATH_CAP;
+}
+
+/* Finds out whether the file is there, and if not, whether one may be made. */
+static enum ksk_err
+look(const char *path, const char *mark, bool *out_make,
+	struct ksk_fault *fault)
+{
+	struct stat st;
+	bool marked = access(mark, F_OK) == 0;
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT) {
+			ksk_fault_set(fault, "the journal %s can't be read: %s",
+				path, strerror(errno));
+			return KSK_ERR_IO;
+		}
+		if (!marked) {
+			ksk_fault_set(fault,
+				"there is no journal at %s: restore it, or run "
+				"`kskadm init` once for a new appliance",
+				path);
+			return KSK_ERR_NOT_FOUND;
+		}
+		*out_make = true;
+		return KSK_OK;
+	}
+	/* The mark with a file: the making was cut off before its commit. */
+	if (st.st_size == 0 && !marked) {
+		ksk_fault_set(fault,
+			"the journal %s is empty: restore it from a backup",
+			path);
+		return KSK_ERR_MALFORMED;
+	}
+	*out_make = marked;
+	return KSK_OK;
+}
+
+static enum ksk_err
+open_file(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+	if (sqlite3_open_v2(journal->path, &journal->db, flags, NULL) !=
+		SQLITE_OK)
+		return fail(journal, fault, "opening");
+	/* One process only: the WAL index lives in its memory. */
+	if (sqlite3_exec(journal->db,
+		    "PRAGMA locking_mode = EXCLUSIVE;"
+		    "PRAGMA journal_mode = WAL;"
+		    "PRAGMA synchronous = FULL;"
+		    "PRAGMA temp_store = MEMORY;"
+		    "PRAGMA trusted_schema = OFF;",
+		    NULL, NULL, NULL) != SQLITE_OK)
+		return fail(journal, fault, "reading");
+	return KSK_OK;
+}
+
+/* Reads one number; -1 when the statement fails or has no row. */
+static sqlite3_int64
+number_of(struct ksk_journal *journal, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3_int64 n = -1;
+	if (sqlite3_prepare_v2(journal->db, sql, -1, &st, NULL) == SQLITE_OK &&
+		sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	(void)sqlite3_finalize(st);
+	return n;
+}
+
+/* Makes tables and the first record in one transaction. */
+static enum ksk_err
+make_tables(struct ksk_journal *journal, const uint8_t appliance[KSK_ID_LEN],
+	struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	enum ksk_err err = KSK_ERR_IO;
+	if (sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
+			SQLITE_OK ||
+		sqlite3_exec(journal->db, schema, NULL, NULL, NULL) !=
+			SQLITE_OK ||
+		sqlite3_prepare_v2(journal->db, "INSERT INTO meta VALUES(1, ?)",
+			-1, &st, NULL) != SQLITE_OK ||
+		sqlite3_bind_blob(st, 1, appliance, KSK_ID_LEN,
+			SQLITE_STATIC) != SQLITE_OK ||
+		sqlite3_step(st) != SQLITE_DONE ||
+		sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL) !=
+			SQLITE_OK)
+		err = fail(journal, fault, "making it");
+	else
+		err = KSK_OK;
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+static enum ksk_err
+check_owner(struct ksk_journal *journal, const uint8_t appliance[KSK_ID_LEN],
+	struct ksk_fault *fault)
+{
+	sqlite3_int64 version = number_of(journal, "PRAGMA user_version");
+	if (version != SCHEMA_VERSION) {
+		ksk_fault_set(fault,
+			"the file %s is no journal of this version (schema "
+			"%lld, this program writes %d): restore the right "
+			"file or install the program that wrote it",
+			journal->path, (long long)version, SCHEMA_VERSION);
+		return KSK_ERR_MALFORMED;
+	}
+	sqlite3_stmt *st = NULL;
+	bool ours = sqlite3_prepare_v2(journal->db,
+			    "SELECT appliance FROM meta", -1, &st,
+			    NULL) == SQLITE_OK &&
+		sqlite3_step(st) == SQLITE_ROW &&
+		sqlite3_column_bytes(st, 0) == (int)KSK_ID_LEN &&
+		memcmp(sqlite3_column_blob(st, 0), appliance, KSK_ID_LEN) == 0;
+	(void)sqlite3_finalize(st);
+	if (ours)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"the journal %s belongs to another appliance: restore this "
+		"appliance's own journal",
+		journal->path);
+	return KSK_ERR_MALFORMED;
+}
+
+/* Takes over one row (number, body, hash) if it continues the chain. */
+static bool
+follow(struct ksk_journal *journal, sqlite3_stmt *st, bool first)
+{
+	struct ksk_head next = {
+		.number = (uint64_t)sqlite3_column_int64(st, 0)};
+	uint8_t hash[KSK_HASH_LEN];
+	struct ksk_span body = ksk_span_of(sqlite3_column_blob(st, 1),
+		(size_t)sqlite3_column_bytes(st, 1));
+	if (sqlite3_column_bytes(st, 2) != (int)KSK_HASH_LEN)
+		return false;
+	memcpy(next.hash, sqlite3_column_blob(st, 2), KSK_HASH_LEN);
+	/* The row before the checked ones is taken at its word. */
+	if (!first || next.number == 0) {
+		uint8_t zero[KSK_HASH_LEN] = {0};
+		const uint8_t *before = next.number == 0 ? zero
+							 : journal->head.hash;
+		if ((next.number != 0 &&
+			    next.number != journal->head.number + 1) ||
+			ksk_record_hash(before, body, hash) != KSK_OK ||
+			memcmp(hash, next.hash, sizeof(hash)) != 0)
+			return false;
+	}
+	journal->head = next;
+	return true;
+}
+
+static enum ksk_err
+check_chain(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	if (sqlite3_prepare_v2(journal->db,
+		    "SELECT number, body, hash FROM record WHERE number >="
+		    " (SELECT max(number) FROM record) - ? ORDER BY number",
+		    -1, &st, NULL) != SQLITE_OK ||
+		sqlite3_bind_int(st, 1, CHAIN_CHECKED) != SQLITE_OK)
+		return fail(journal, fault, "reading records");
+
+	bool first = true;
+	int step;
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		if (!follow(journal, st, first))
+			break;
+		first = false;
+	}
+	(void)sqlite3_finalize(st);
+	if (step == SQLITE_DONE && !first)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"the journal %s is damaged after record %llu: restore it from "
+		"a backup",
+		journal->path, (unsigned long long)journal->head.number);
+	return KSK_ERR_MALFORMED;
+}
+
+static enum ksk_err
+prepare(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	const struct {
+		sqlite3_stmt **statement;
+		const char *sql;
+	} all[] = {
+		{&journal->begin, "BEGIN IMMEDIATE"},
+		{&journal->insert, "INSERT INTO record VALUES(?,?,?,?,?)"},
+		{&journal->open_intent, "INSERT INTO open_intent VALUES(?)"},
+		{&journal->end_intent,
+			"DELETE FROM open_intent WHERE number = ?"},
+		{&journal->commit, "COMMIT"},
+	};
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (sqlite3_prepare_v3(journal->db, all[i].sql, -1,
+			    SQLITE_PREPARE_PERSISTENT, all[i].statement,
+			    NULL) != SQLITE_OK)
+			return fail(journal, fault, "preparing");
+	return KSK_OK;
+}
+
+/* An intent without an end was cut off by a crash; what became of its
+ * signature nobody knows, and none was released. */
+static enum ksk_err
+close_intents(
+	struct ksk_journal *journal, uint64_t now, struct ksk_fault *fault)
+{
+	for (;;) {
+		sqlite3_int64 number = number_of(journal,
+			"SELECT number FROM open_intent ORDER BY number LIMIT "
+			"1");
+		if (number < 0)
+			return KSK_OK;
+		struct ksk_record record = {.time = now,
+			.kind = KSK_RECORD_ABANDONED,
+			.has_about = true,
+			.about = (uint64_t)number};
+		uint8_t hash[KSK_HASH_LEN];
+		enum ksk_err err = ksk_journal_stage(journal, &record, hash);
+		if (err == KSK_OK)
+			err = ksk_journal_commit(journal, fault);
+		if (err != KSK_OK)
+			return err;
+	}
+}
+
+static enum ksk_err
+write_first(struct ksk_journal *journal, uint64_t now,
+	const uint8_t appliance[KSK_ID_LEN], struct ksk_fault *fault)
+{
+	char text[2 * KSK_ID_LEN + 1];
+	ksk_hex_write(ksk_span_of(appliance, KSK_ID_LEN), text, sizeof(text));
+	struct ksk_record record = {
+		.time = now, .kind = KSK_RECORD_BEGIN, .text = text};
+	uint8_t hash[KSK_HASH_LEN];
+	enum ksk_err err = ksk_journal_stage(journal, &record, hash);
+	if (err == KSK_OK)
+		err = ksk_journal_commit(journal, fault);
+	return err;
+}
+
+/* The policy last recorded: its record's body is read again. */
+static enum ksk_err
+read_policy(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	if (sqlite3_prepare_v2(journal->db,
+		    "SELECT body FROM record WHERE number ="
+		    " (SELECT max(number) FROM policy)",
+		    -1, &st, NULL) != SQLITE_OK)
+		return fail(journal, fault, "reading the last policy");
+	enum ksk_err err = KSK_OK;
+	if (sqlite3_step(st) == SQLITE_ROW) {
+		struct ksk_span body = ksk_span_of(sqlite3_column_blob(st, 0),
+			(size_t)sqlite3_column_bytes(st, 0));
+		err = ksk_record_policy_read(
+			body, &journal->policy_version, journal->policy_hash);
+		journal->has_policy = err == KSK_OK;
+		if (err != KSK_OK)
+			ksk_fault_set(fault,
+				"the journal %s: its last policy record is "
+				"damaged: restore it from a backup",
+				journal->path);
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+static enum ksk_err
+sync_folder(const char *mark)
+{
+	char folder[KSK_PATH_CAP];
+	size_t len = strlen(mark) - strlen("/new");
+	memcpy(folder, mark, len);
+	folder[len] = '\0';
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return KSK_ERR_IO;
+	enum ksk_err err = fsync(fd) == 0 ? KSK_OK : KSK_ERR_IO;
+	(void)close(fd);
+	return err;
+}
+
+static enum ksk_err
+make_new(struct ksk_journal *journal, const char *mark,
+	const uint8_t appliance[KSK_ID_LEN], uint64_t now,
+	struct ksk_fault *fault)
+{
+	enum ksk_err err = KSK_OK;
+	/* The tables exist already if an earlier making was cut off. */
+	if (number_of(journal, "PRAGMA user_version") == 0)
+		err = make_tables(journal, appliance, fault);
+	if (err != KSK_OK || (err = check_owner(journal, appliance, fault)) ||
+		(err = prepare(journal, fault)))
+		return err;
+	if (number_of(journal, "SELECT count(*) FROM record") == 0 &&
+		(err = write_first(journal, now, appliance, fault)))
+		return err;
+	if (unlink(mark) != 0 || sync_folder(mark) != KSK_OK) {
+		ksk_fault_set(fault, "the mark %s can't be removed: %s", mark,
+			strerror(errno));
+		return KSK_ERR_IO;
+	}
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_journal_open(const char *path, const uint8_t appliance[KSK_ID_LEN],
+	uint64_t now, struct ksk_journal **out_journal, struct ksk_fault *fault)
+{
+	char mark[KSK_PATH_CAP];
+	bool make = false;
+	if (strlen(path) >= KSK_PATH_CAP || !mark_path(path, mark)) {
+		ksk_fault_set(fault, "the journal's path is too long");
+		return KSK_ERR_BAD_INPUT;
+	}
+	enum ksk_err err = look(path, mark, &make, fault);
+	if (err != KSK_OK)
+		return err;
+
+	struct ksk_journal *journal = calloc(1, sizeof(*journal));
+	uint8_t *arena = malloc(KSK_ARENA_CAP);
+	if (journal == NULL || arena == NULL) {
+		free(journal);
+		free(arena);
+		ksk_fault_set(fault, "no memory for the journal");
+		return KSK_ERR_NO_MEMORY;
+	}
+	journal->arena = ksk_buf_of(arena, KSK_ARENA_CAP);
+	memcpy(journal->path, path, strlen(path) + 1);
+	if ((err = open_file(journal, fault)) != KSK_OK)
+		goto out;
+	if (make)
+		err = make_new(journal, mark, appliance, now, fault);
+	else if ((err = check_owner(journal, appliance, fault)) == KSK_OK)
+		err = prepare(journal, fault);
+	if (err != KSK_OK || (err = check_chain(journal, fault)) != KSK_OK ||
+		(err = close_intents(journal, now, fault)) != KSK_OK ||
+		(err = read_policy(journal, fault)) != KSK_OK)
+		goto out;
+	*out_journal = journal;
+	journal = NULL;
+out:
+	ksk_journal_close(&journal);
+	return err;
+}
+
+void
+ksk_journal_close(struct ksk_journal **journal)
+{
+	if (journal == NULL || *journal == NULL)
+		return;
+	struct ksk_journal *j = *journal;
+	(void)sqlite3_finalize(j->begin);
+	(void)sqlite3_finalize(j->insert);
+	(void)sqlite3_finalize(j->open_intent);
+	(void)sqlite3_finalize(j->end_intent);
+	(void)sqlite3_finalize(j->commit);
+	(void)sqlite3_close(j->db);
+	free(j->arena.data);
+	free(j);
+	*journal = NULL;
+}

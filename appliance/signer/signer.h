@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * signer - the whole state of the process kskd-signer, handed from main.c to
+ * the parts that work on it.
+ */
+#ifndef KSK_SIGNER_SIGNER_H
+#define KSK_SIGNER_SIGNER_H
+
+#include "appliance/signer/crew.h"
+#include "appliance/signer/inforce.h"
+#include "appliance/signer/journal.h"
+#include "appliance/signer/ticket.h"
+
+struct ksk_signer {
+	struct ksk_link control;
+	struct ksk_link frontend;
+	size_t owed; /* replies the frontend still waits for */
+	struct ksk_start_signer start;
+	struct ksk_keyring *keyring;
+	struct ksk_crew crew;
+	struct ksk_inforce inforce;
+	struct ksk_inforce prepared; /* between PREPARE and COMMIT */
+	uint32_t prepared_number;
+	struct ksk_journal *journal;
+	bool policy_unrecorded; /* committed, but its record is not written */
+	struct ksk_tickets *tickets;
+	bool stopping;
+	bool pins_due; /* the frontend does not have the list in force */
+
+	/* the journal's side of the pipeline */
+	size_t staged_intents, staged_results;
+	uint64_t staged_ms; /* when the oldest staged record came */
+	bool journal_full;
+	uint64_t retry_ms; /* when commit is tried again */
+	char journal_why[KSK_WHY_CAP];
+
+	/* what status says */
+	size_t trouble_count; /* zones that can't be signed */
+	uint64_t review_ms;   /* when that was counted */
+	bool review_due;
+	enum ksk_state told_state; /* last told to kskd */
+	bool told;
+
+	/* scratch, each used within one call */
+	uint8_t *packet; /* KSK_PACKET_MAX */
+	uint8_t *frame;  /* KSK_FRAME_MAX */
+	uint8_t *tbs;    /* KSK_TBS_MAX */
+	uint8_t rrsig[KSK_RRSIG_COUNT_MAX][KSK_RRSIG_MAX];
+	struct ksk_reply *reply;
+};
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * state - see state.h.
+ */
+#include "appliance/signer/state.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/policy/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Counting goes over all zones: once a second at most, once a minute at least,
+ * because KSKs come and go by time. */
+#define REVIEW_LEAST_MS 1000u
+#define REVIEW_MOST_MS 60000u
+
+enum ksk_state
+ksk_state_key(struct ksk_signer *signer, uint32_t number, const char **out_why)
+{
+	*out_why = "";
+	if (number == KSK_NO_KEY) {
+		*out_why = "the configuration has no token of the name that "
+			   "the policy gives";
+		return KSK_STATE_KEY_MISSING;
+	}
+	const struct ksk_keyring_key *key = ksk_keyring_key(
+		signer->keyring, number);
+	if (key->state == KSK_KEY_FOUND)
+		return ksk_crew_token(&signer->crew, key->token, out_why);
+	if (key->state == KSK_KEY_UNSEEN)
+		return ksk_crew_token(&signer->crew, key->token, out_why) ==
+				KSK_STATE_READY
+			? KSK_STATE_TOKEN_DOWN
+			: ksk_crew_token(&signer->crew, key->token, out_why);
+	*out_why = key->why == NULL ? "the key is not found" : key->why;
+	return KSK_STATE_KEY_MISSING;
+}
+
+bool
+ksk_state_passing(struct ksk_signer *signer, uint32_t number)
+{
+	const struct ksk_keyring_key *key = ksk_keyring_key(
+		signer->keyring, number);
+	return key != NULL && key->state == KSK_KEY_FOUND &&
+		!signer->crew.token[key->token].told;
+}
+
+enum ksk_state
+ksk_state_zone(struct ksk_signer *signer, const struct ksk_zone *zone,
+	uint64_t now, const char **out_why)
+{
+	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
+	size_t count = ksk_rules_standing(
+		&signer->inforce.table, zone, NULL, now, 0, standing);
+	*out_why = "";
+	for (size_t i = 0; i < count; i++) {
+		enum ksk_state state = ksk_state_key(signer,
+			signer->inforce.key_of[standing[i].ksk], out_why);
+		if (state != KSK_STATE_READY)
+			return state;
+	}
+	return KSK_STATE_READY;
+}
+
+/* The worst token: locked before down. */
+static enum ksk_state
+worst_token(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
+{
+	enum ksk_state worst = KSK_STATE_READY;
+	for (uint16_t t = 0; t < signer->start.token_count; t++) {
+		const char *why;
+		enum ksk_state state = ksk_crew_token(&signer->crew, t, &why);
+		if (state == KSK_STATE_READY || (worst == KSK_STATE_LOCKED) ||
+			(worst != KSK_STATE_READY && state != KSK_STATE_LOCKED))
+			continue;
+		worst = state;
+		(void)snprintf(out_why, KSK_WHY_CAP, "token %s: %.300s",
+			signer->start.token[t], why);
+	}
+	return worst;
+}
+
+enum ksk_state
+ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
+{
+	out_why[0] = '\0';
+	if (signer->inforce.table.map == NULL)
+		return KSK_STATE_NO_POLICY;
+	if (signer->journal_full) {
+		ksk_text_copy(out_why, KSK_WHY_CAP, signer->journal_why);
+		return KSK_STATE_JOURNAL_FULL;
+	}
+	enum ksk_state state = worst_token(signer, out_why);
+	if (state == KSK_STATE_READY && signer->trouble_count > 0) {
+		(void)snprintf(out_why, KSK_WHY_CAP,
+			"%zu zones can't be signed because a KSK can't be "
+			"used; `kskctl keys ZONE` says which and why",
+			signer->trouble_count);
+		state = KSK_STATE_KEY_MISSING;
+	}
+	return state;
+}
+
+static void
+count_trouble(struct ksk_signer *signer)
+{
+	uint64_t now = ksk_clock_now();
+	const struct ksk_table *table = &signer->inforce.table;
+	size_t count = 0;
+	for (size_t z = 0; z < table->zone_count; z++) {
+		const char *why;
+		if (ksk_state_zone(signer, &table->zones[z], now, &why) ==
+			KSK_STATE_KEY_MISSING)
+			count++;
+	}
+	signer->trouble_count = count;
+}
+
+static void
+tell(struct ksk_signer *signer, enum ksk_state state, const char *why)
+{
+	signer->told_state = state;
+	signer->told = true;
+	ksk_log(state == KSK_STATE_READY ? KSK_LOG_INFO : KSK_LOG_WARN, "state",
+		"the state of the appliance has changed", "state",
+		ksk_state_text(state), "why", why, NULL);
+
+	uint8_t room[1024];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
+	struct ksk_ctl_state told = {.state = (uint8_t)state};
+	ksk_text_copy(told.why, sizeof(told.why), why);
+	if (ksk_ctl_state_write(KSK_CTL_STATE, &told, &buf) == KSK_OK)
+		/* The log has it; a full control socket must not hold up
+		 * signing. */
+		(void)ksk_link_send(
+			&signer->control, ksk_buf_span(&buf), NULL, 0);
+}
+
+void
+ksk_state_review(struct ksk_signer *signer, uint64_t now_ms)
+{
+	uint64_t age = now_ms - signer->review_ms;
+	if (signer->crew.keys_changed) {
+		signer->crew.keys_changed = false;
+		signer->review_due = true;
+	}
+	if ((signer->review_due && age >= REVIEW_LEAST_MS) ||
+		age >= REVIEW_MOST_MS || signer->review_ms == 0) {
+		count_trouble(signer);
+		signer->review_ms = now_ms;
+		signer->review_due = false;
+	}
+	char why[KSK_WHY_CAP];
+	enum ksk_state state = ksk_state_whole(signer, why);
+	if (!signer->told || state != signer->told_state)
+		tell(signer, state, why);
+}

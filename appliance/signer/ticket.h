@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ticket - one request on its way through the pipeline, from its frame to its
+ * reply, with the jobs that ask the token for its signatures. Tickets are a
+ * fixed number of places; nothing is allocated per request.
+ * Tests: tests/unit/test_ticket.c
+ */
+#ifndef KSK_SIGNER_TICKET_H
+#define KSK_SIGNER_TICKET_H
+
+#include "appliance/base/packet.h"
+#include "appliance/policy/rules.h"
+#include "protocol/msg.h"
+
+/* Twice the credits: requests of a dead frontend are finished while the next
+ * one asks. */
+#define KSK_TICKET_COUNT (2u * KSK_CREDIT_REQUESTS)
+
+enum ksk_stage {
+	KSK_STAGE_FREE = 0,
+	KSK_STAGE_REFUSAL, /* its REFUSAL record waits for commit */
+	KSK_STAGE_INTENT,  /* its INTENT record waits for commit */
+	KSK_STAGE_TOKEN,   /* its jobs are queued or asked */
+	KSK_STAGE_RESULT,  /* its RESULT or FAILURE record waits for commit */
+	KSK_STAGE_REPLY,   /* its reply waits for the frontend */
+};
+
+enum ksk_job_stage {
+	KSK_JOB_QUEUED = 0, /* in its token's queue */
+	KSK_JOB_ASKED,      /* a worker has it */
+	KSK_JOB_HELD,       /* its worker failed; waits until it is dead */
+	KSK_JOB_ANSWERED,   /* a signature is there, not yet verified */
+	KSK_JOB_SIGNED,     /* signature verified */
+	KSK_JOB_LOST,       /* no signature to be had */
+};
+
+struct ksk_ticket;
+
+/* One signature by one KSK. */
+struct ksk_job {
+	struct ksk_ticket *ticket;
+	struct ksk_job *next; /* in its token's queue */
+	uint64_t number;      /* never used twice in this process */
+	enum ksk_job_stage stage;
+	uint32_t key; /* number in the keyring */
+	bool revoked;
+	uint16_t worker; /* while asked or held */
+	uint8_t packet;  /* which of the worker's open packets */
+	uint8_t asked;   /* times a token was asked */
+	uint64_t ask_ms; /* when it was asked last, monotonic */
+	uint8_t signature[KSK_SIGNATURE_MAX];
+	size_t signature_len;
+};
+
+struct ksk_ticket {
+	enum ksk_stage stage;
+	size_t place; /* in ksk_tickets.active */
+	uint64_t conn;
+	uint32_t generation; /* of the frontend's link it came by */
+	uint8_t pin[KSK_PIN_LEN];
+	uint64_t begin_ms; /* when it came, monotonic */
+	/* The request, then the reply. */
+	uint8_t *frame; /* KSK_FRAME_MAX bytes, owned */
+	size_t frame_len;
+	bool close;                 /* the frontend closes after the reply */
+	struct ksk_request request; /* borrows from frame */
+	uint64_t policy_version;
+	struct ksk_window window;
+	size_t warning_count;
+	struct ksk_refusal warning[8];
+	size_t job_count;
+	struct ksk_job job[KSK_RRSIG_COUNT_MAX];
+	/* REFUSAL: frame holds the encoded reply already. */
+	bool lost;             /* RESULT: it is a FAILURE */
+	char why[KSK_WHY_CAP]; /* of the first job lost */
+	enum ksk_state state;  /* what a lost one is answered with */
+	uint64_t intent;       /* record number */
+	uint64_t record;       /* of the result */
+	uint8_t record_hash[KSK_HASH_LEN];
+};
+
+/* The places. active: those in use, in no order. */
+struct ksk_tickets {
+	struct ksk_ticket ticket[KSK_TICKET_COUNT];
+	struct ksk_ticket *active[KSK_TICKET_COUNT];
+	size_t active_count;
+	struct ksk_ticket *spare[KSK_TICKET_COUNT];
+	size_t spare_count;
+};
+
+/* out_tickets: owned, ksk_tickets_free. KSK_ERR_NO_MEMORY. */
+KSK_MUST_USE enum ksk_err ksk_tickets_new(struct ksk_tickets **out_tickets);
+void ksk_tickets_free(struct ksk_tickets **tickets);
+
+/* Takes a free place for a request: copies its frame. NULL if none is free. */
+struct ksk_ticket *ksk_ticket_take(struct ksk_tickets *tickets,
+	const struct ksk_lnk_request *item, uint32_t generation,
+	uint64_t now_ms);
+
+/* Gives a place back. */
+void ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket);
+
+/* Returns true when no job of it is queued, asked or held any more. */
+bool ksk_ticket_jobs_over(const struct ksk_ticket *ticket);
+
+#endif
