@@ -55,6 +55,15 @@ KSK_MUST_USE enum ksk_err ksk_dnskey_read(
 KSK_MUST_USE enum ksk_err ksk_dnskey_form(
 	const struct ksk_dnskey *key, struct ksk_fault *fault);
 
+/*
+ * Finds exponent and modulus in an RSA public key, whatever the algorithm
+ * field says. Outputs borrow from the key; unchanged on failure.
+ * KSK_ERR_MALFORMED: cut off, empty, a leading zero, or a longer length than
+ * needed (RFC 3110 2).
+ */
+KSK_MUST_USE enum ksk_err ksk_dnskey_rsa_split(const struct ksk_dnskey *key,
+	struct ksk_span *out_exponent, struct ksk_span *out_modulus);
+
 /* Returns the size of an RSA modulus in bits; 0 if not RSA or malformed. */
 size_t ksk_dnskey_rsa_bits(const struct ksk_dnskey *key);
 

@@ -39,7 +39,8 @@ KSK_MUST_USE enum ksk_err ksk_verify_bytes(struct ksk_verify_key *key,
  * signer's name equals zone, labels right, bytes verify (RFC 4035 5.3).
  * now: seconds since 1970 for the validity period in serial arithmetic
  * (RFC 1982), or 0 to leave time aside.
- * KSK_ERR_BAD_SIGNATURE with fault says which of these failed.
+ * KSK_ERR_BAD_SIGNATURE with fault says which of these failed. Errors of the
+ * key itself as ksk_verify_key_new, with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_verify_rrsig(const struct ksk_rrset *rrset,
 	const struct ksk_rrsig *rrsig, const struct ksk_name *zone,
