@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 /* What the C library needs in any program: to end, to come back from a signal
@@ -36,12 +37,14 @@ static const struct ksk_syscall sanitizer_calls[] = {
 	KSK_ALLOW(fcntl),
 	KSK_ALLOW(fstat),
 	KSK_ALLOW(futex),
+	KSK_ALLOW(getdents),
 	KSK_ALLOW(getdents64),
 	KSK_ALLOW(getpid),
 	KSK_ALLOW(getppid),
 	KSK_ALLOW(getrandom),
 	KSK_ALLOW(getrlimit),
 	KSK_ALLOW(gettid),
+	{SCMP_SYS(ioctl), 1, TCGETS, 0}, /* is stderr a terminal */
 	KSK_ALLOW(kill),
 	KSK_ALLOW(lseek),
 	KSK_ALLOW(madvise),
