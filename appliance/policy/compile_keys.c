@@ -206,6 +206,7 @@ compile_tag_pair(
 	ksk_vec_put(work, &work->part[KSK_SECTION_TAG_PAIRS], &pair);
 }
 
+/* As the rules see it, or wider: a DS of the other digest type counts. */
 static bool
 in_parent(const struct ksk_work *work, const struct ksk_zone *zone,
 	const struct ksk_ds *ds)
@@ -213,7 +214,9 @@ in_parent(const struct ksk_work *work, const struct ksk_zone *zone,
 	const struct ksk_ds *list = work->part[KSK_SECTION_DS].data;
 
 	for (size_t i = 0; i < zone->parent_ds.count; i++) {
-		if (ksk_ds_equal(&list[zone->parent_ds.first + i], ds))
+		const struct ksk_ds *at = &list[zone->parent_ds.first + i];
+
+		if (at->tag == ds->tag && at->algorithm == ds->algorithm)
 			return true;
 	}
 	return false;

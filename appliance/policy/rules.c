@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table of rules and the judgement. Each row: id, what it demands, for
+ * which types, its function. All run; all that fail come back.
+ *
+ * Not here: gap, previous, supersedes, zsk-coverage and early-drop compare a
+ * set with the ones released before it and come with the journal's timeline.
+ * Until then ksk-present, ds-covered, early-ds and key-possession judge by the
+ * request and the policy alone and refuse what only history could justify.
+ */
+#include "appliance/policy/rules.h"
+#include "appliance/policy/rules_case.h"
+
+#include <string.h>
+
+#define ALL (KSK_SIGNS_DNSKEY | KSK_SIGNS_CDS | KSK_SIGNS_CDNSKEY)
+#define SET KSK_SIGNS_DNSKEY
+#define PARENT (KSK_SIGNS_CDS | KSK_SIGNS_CDNSKEY)
+
+struct rule {
+	const char *id;
+	const char *sentence;
+	unsigned types; /* KSK_SIGNS_…; types we never sign run all of ALL */
+	void (*judge)(struct ksk_case *c);
+};
+
+static const struct rule rules[] = {
+	{"zone", "the owner is the apex of a zone of the policy", ALL,
+		ksk_rule_zone},
+	{"client", "the client is listed for the zone and may sign", ALL,
+		ksk_rule_client},
+	{"type", "the zone lets this type be signed", ALL, ksk_rule_type},
+	{"ttl", "the TTL is the policy's", ALL, ksk_rule_ttl},
+	{"key-form",
+		"each key has flags 256, or is a KSK of ours in the form in "
+		"which it stands, or a co-signer; protocol 3; a well-formed "
+		"public key of allowed size",
+		SET, ksk_rule_key_form},
+	{"key-algorithm", "each key's algorithm is allowed for the zone", SET,
+		ksk_rule_key_algorithm},
+	{"key-allowed",
+		"each ZSK is listed by exactly one provider and not withdrawn",
+		SET, ksk_rule_key_allowed},
+	{"provider-present",
+		"each needed provider has between 1 and max-keys ZSKs of each "
+		"algorithm",
+		SET, ksk_rule_provider_present},
+	{"ksk-present", "exactly the KSKs that stand at that time are there",
+		SET, ksk_rule_ksk_present},
+	{"ksk-foreign",
+		"no other key has the SEP bit, except pinned co-signers", SET,
+		ksk_rule_ksk_foreign},
+	{"algorithm-complete",
+		"each ZSK's algorithm has a signing KSK of ours, and each "
+		"needed provider a ZSK of each such algorithm",
+		SET, ksk_rule_algorithm_complete},
+	{"tag-unique", "no two keys share algorithm and key tag", SET,
+		ksk_rule_tag_unique},
+	{"response-size", "the signed answer fits in 4,096 bytes", SET,
+		ksk_rule_response_size},
+	{"window", "inception and expiration are within what the policy allows",
+		ALL, ksk_rule_window},
+	{"ds-covered",
+		"for each algorithm of our KSKs in the parent's DS set one of "
+		"them is in the set and signs",
+		SET, ksk_rule_ds_covered},
+	{"early-ds",
+		"CDS and CDNSKEY change the parent's DS set only when every "
+		"cache is ready for it",
+		PARENT, ksk_rule_early_ds},
+	{"key-possession",
+		"providers with proof one or all prove that they hold their "
+		"ZSKs",
+		SET, ksk_rule_key_possession},
+	{"cds", "CDS and CDNSKEY hold exactly what the policy computes", PARENT,
+		ksk_rule_cds},
+	{"rate", "the client stays within the zone's rate", ALL, ksk_rule_rate},
+};
+
+#define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
+
+const char *
+ksk_rules_id(size_t index)
+{
+	return index < RULE_COUNT ? rules[index].id : NULL;
+}
+
+const char *
+ksk_rules_sentence(size_t index)
+{
+	return index < RULE_COUNT ? rules[index].sentence : NULL;
+}
+
+void
+ksk_rules_window(const struct ksk_zone *zone, uint64_t now,
+	struct ksk_window *out_window)
+{
+	out_window->inception = now > zone->inception_offset
+		? now - zone->inception_offset
+		: 0;
+	out_window->expiration = out_window->inception + zone->validity;
+}
+
+static unsigned
+type_bit(uint16_t type)
+{
+	switch (type) {
+	case KSK_TYPE_DNSKEY:
+		return KSK_SIGNS_DNSKEY;
+	case KSK_TYPE_CDS:
+		return KSK_SIGNS_CDS;
+	case KSK_TYPE_CDNSKEY:
+		return KSK_SIGNS_CDNSKEY;
+	default:
+		return 0; /* the rule `type` refuses it */
+	}
+}
+
+/* A revoked key proves nothing but its own revocation (RFC 5011 2.1): it signs
+ * DNSKEY sets only. */
+static void
+write_permit(const struct ksk_case *c, struct ksk_permit *out)
+{
+	bool set = c->rrset->type == KSK_TYPE_DNSKEY;
+
+	out->window = c->window;
+	out->signer_count = 0;
+	for (size_t i = 0; i < c->standing_count; i++) {
+		if (set || !c->standing[i].revoked)
+			out->signer[out->signer_count++] = c->standing[i];
+	}
+	out->warning_count = c->warning_count;
+	memcpy(out->warning, c->warning, sizeof(out->warning));
+}
+
+bool
+ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
+	const struct ksk_candidate *candidate, struct ksk_permit *out_permit,
+	struct ksk_refusals *out_refusals)
+{
+	unsigned bit = type_bit(candidate->sign->rrset.type);
+	struct ksk_case c;
+
+	ksk_case_build(&c, table, zone, candidate, out_refusals);
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		if (rules[i].types != ALL && (rules[i].types & bit) == 0)
+			continue;
+		c.rule = rules[i].id;
+		rules[i].judge(&c);
+		/* Without a zone there is nothing more to compare with. */
+		if (zone == NULL)
+			break;
+	}
+	if (out_refusals->count != 0)
+		return false;
+	write_permit(&c, out_permit);
+	return true;
+}

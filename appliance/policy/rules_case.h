@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules_case - what the rules look at: the request, the policy, and what was
+ * computed from both once for all of them (which key is whose, which KSKs
+ * stand). Built by rules_case.c, read by rules_*.c; nobody else includes it.
+ *
+ * A rule is a function that looks at a case and calls ksk_case_refuse once for
+ * each thing that is wrong, or not at all.
+ */
+#ifndef KSK_POLICY_RULES_CASE_H
+#define KSK_POLICY_RULES_CASE_H
+
+#include "appliance/policy/rules.h"
+
+#define KSK_NOBODY UINT32_MAX
+
+/* The flags of the three kinds of key that a set may hold. */
+#define KSK_FLAGS_ZSK KSK_FLAG_ZONE
+#define KSK_FLAGS_KSK (KSK_FLAG_ZONE | KSK_FLAG_SEP)
+#define KSK_FLAGS_REVOKED (KSK_FLAGS_KSK | KSK_FLAG_REVOKE)
+
+/* One DNSKEY of the set and whose it is. Indexes are into the table's arrays,
+ * KSK_NOBODY if none. */
+struct ksk_case_key {
+	struct ksk_span rdata;
+	bool readable; /* else nothing below means anything */
+	struct ksk_dnskey key;
+	uint32_t own;         /* ksks: ours, the REVOKE bit aside */
+	uint32_t cosigner;    /* cosigners: pinned, `until` aside */
+	uint32_t provider;    /* providers: the first that lists it */
+	uint32_t entry;       /* keys: its entry there */
+	uint32_t owner_count; /* providers that list it */
+};
+
+struct ksk_case {
+	const struct ksk_table *table;
+	const struct ksk_zone *zone;
+	const struct ksk_candidate *candidate;
+	const struct ksk_rrset *rrset;
+	struct ksk_name name; /* of the zone */
+	struct ksk_window window;
+	uint64_t start;   /* nobody serves it before: max(inception, now) */
+	size_t key_count; /* DNSKEY requests only */
+	struct ksk_case_key key[KSK_RDATA_COUNT_MAX];
+	size_t standing_count;
+	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
+	/* bits 1 << algorithm, of KSKs that stand and are not revoked */
+	uint32_t due_algorithms;     /* all of them */
+	uint32_t signing_algorithms; /* those that are in the set */
+	const char *rule;            /* id of the rule that runs */
+	struct ksk_refusals *refusals;
+	size_t warning_count;
+	struct ksk_refusal warning[8];
+};
+
+/* Fills a case. refusals: emptied. */
+void ksk_case_build(struct ksk_case *c, const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_candidate *candidate,
+	struct ksk_refusals *refusals);
+
+/* Adds a refusal of the running rule. tag: of the key, or KSK_NO_TAG.
+ * provider: its name, or NULL. */
+#define KSK_NO_TAG UINT32_MAX
+void ksk_case_refuse(struct ksk_case *c, uint32_t tag, const char *provider,
+	const char *fmt, ...) KSK_FORMAT(4, 5);
+void ksk_case_warn(struct ksk_case *c, uint32_t tag, const char *provider,
+	const char *fmt, ...) KSK_FORMAT(4, 5);
+
+/* Returns true for a flags-256 key. */
+bool ksk_case_is_zsk(const struct ksk_case_key *k);
+
+/* Returns true for a pinned co-signer whose `until` is not past. */
+bool ksk_case_is_cosigner(
+	const struct ksk_case *c, const struct ksk_case_key *k);
+
+/* Returns true if the key signs zone data for the provider: a ZSK that it
+ * lists and has not withdrawn, or its csk. */
+bool ksk_case_is_data_key(const struct ksk_case *c,
+	const struct ksk_case_key *k, uint32_t provider);
+
+/* Returns true if answers signed by this provider may be in somebody's hands
+ * (TIMING.md, needed). */
+bool ksk_case_is_needed(
+	const struct ksk_case *c, const struct ksk_policy_provider *p);
+
+/* Finds a standing KSK in the set, in the form in which it stands. */
+const struct ksk_case_key *ksk_case_find_standing(
+	const struct ksk_case *c, struct ksk_signer_key standing);
+
+/* Returns true if the KSK is among the standing ones. */
+bool ksk_case_stands(const struct ksk_case *c, uint32_t ksk);
+
+/* Returns true if two DS name one key: equal, or of different digest types
+ * with one tag and algorithm (a digest can't be turned into the other). */
+bool ksk_case_same_key(const struct ksk_ds *a, const struct ksk_ds *b);
+
+/* Writes an algorithm: "13 (ECDSAP256SHA256)". Returns buf. */
+#define KSK_ALGORITHM_CAP 40
+const char *ksk_case_algorithm(char buf[KSK_ALGORITHM_CAP], unsigned algorithm);
+
+/* The rules, in the order of DESIGN; rules.c has id and sentence of each. */
+void ksk_rule_zone(struct ksk_case *c);
+void ksk_rule_client(struct ksk_case *c);
+void ksk_rule_type(struct ksk_case *c);
+void ksk_rule_ttl(struct ksk_case *c);
+void ksk_rule_key_form(struct ksk_case *c);
+void ksk_rule_key_algorithm(struct ksk_case *c);
+void ksk_rule_key_allowed(struct ksk_case *c);
+void ksk_rule_provider_present(struct ksk_case *c);
+void ksk_rule_ksk_present(struct ksk_case *c);
+void ksk_rule_ksk_foreign(struct ksk_case *c);
+void ksk_rule_algorithm_complete(struct ksk_case *c);
+void ksk_rule_tag_unique(struct ksk_case *c);
+void ksk_rule_response_size(struct ksk_case *c);
+void ksk_rule_window(struct ksk_case *c);
+void ksk_rule_ds_covered(struct ksk_case *c);
+void ksk_rule_early_ds(struct ksk_case *c);
+void ksk_rule_key_possession(struct ksk_case *c);
+void ksk_rule_cds(struct ksk_case *c);
+void ksk_rule_rate(struct ksk_case *c);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules about what each provider needs in the set: provider-present,
+ * algorithm-complete, key-possession.
+ */
+#include "appliance/policy/rules_case.h"
+#include "protocol/verify.h"
+
+static size_t
+count_data_keys(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->key_count; i++) {
+		if (c->key[i].readable &&
+			c->key[i].key.algorithm == algorithm &&
+			ksk_case_is_data_key(c, &c->key[i], provider))
+			count++;
+	}
+	return count;
+}
+
+/* All keys withdrawn: operators have taken the provider out on purpose. One
+ * without any key is no such decision. */
+static bool
+is_suspended(const struct ksk_case *c, const struct ksk_policy_provider *p)
+{
+	for (uint32_t i = 0; i < p->keys.count; i++) {
+		if (c->table->keys[p->keys.first + i].withdrawn == 0)
+			return false;
+	}
+	return p->keys.count != 0;
+}
+
+static void
+check_present(struct ksk_case *c, uint32_t provider, unsigned algorithm)
+{
+	const struct ksk_policy_provider *p = &c->table->providers[provider];
+	size_t count = count_data_keys(c, provider, algorithm);
+	char text[KSK_ALGORITHM_CAP];
+
+	ksk_case_algorithm(text, algorithm);
+	if (count > p->max_keys)
+		ksk_case_refuse(c, KSK_NO_TAG, p->name,
+			"%zu ZSKs of algorithm %s, at most %u (`max-keys`); "
+			"remove the ones no longer used",
+			count, text, p->max_keys);
+	if (count != 0 || !ksk_case_is_needed(c, p) || is_suspended(c, p))
+		return;
+	ksk_case_refuse(c, KSK_NO_TAG, p->name,
+		"no ZSK of algorithm %s of this provider is in the set: its "
+		"answers would not validate; add one that the policy lists "
+		"(RFC 8901 2.1.1)%s",
+		text, p->announced != 0 ? "; none is announced" : "");
+}
+
+void
+ksk_rule_provider_present(struct ksk_case *c)
+{
+	for (uint32_t i = 0; i < c->zone->providers.count; i++) {
+		for (unsigned a = 0; a < 32; a++) {
+			if ((c->due_algorithms & (1u << a)) != 0)
+				check_present(
+					c, c->zone->providers.first + i, a);
+		}
+	}
+}
+
+static bool
+signs_data(const struct ksk_case *c, const struct ksk_case_key *k)
+{
+	return ksk_case_is_zsk(k) ||
+		(ksk_case_is_cosigner(c, k) &&
+			c->table->cosigners[k->cosigner].csk != 0);
+}
+
+/* A provider that has ZSKs, but not of every algorithm that a KSK promises. */
+static void
+check_mixed(struct ksk_case *c, uint32_t provider)
+{
+	const struct ksk_policy_provider *p = &c->table->providers[provider];
+	char text[KSK_ALGORITHM_CAP];
+	size_t all = 0;
+
+	for (unsigned a = 0; a < 32; a++)
+		all += count_data_keys(c, provider, a);
+	if (all == 0 || !ksk_case_is_needed(c, p))
+		return;
+	for (unsigned a = 0; a < 32; a++) {
+		if ((c->signing_algorithms & (1u << a)) == 0 ||
+			count_data_keys(c, provider, a) != 0)
+			continue;
+		ksk_case_refuse(c, KSK_NO_TAG, p->name,
+			"a KSK of algorithm %s signs, but this provider has "
+			"no ZSK of it in the set; all sign with all algorithms "
+			"(RFC 4035 2.2, RFC 8901 4)",
+			ksk_case_algorithm(text, a));
+	}
+}
+
+void
+ksk_rule_algorithm_complete(struct ksk_case *c)
+{
+	char text[KSK_ALGORITHM_CAP];
+
+	for (size_t i = 0; i < c->key_count; i++) {
+		const struct ksk_case_key *k = &c->key[i];
+		uint32_t bit = k->key.algorithm < 32 ? 1u << k->key.algorithm
+						     : 0;
+
+		if (!k->readable || !signs_data(c, k) ||
+			(c->signing_algorithms & bit) != 0)
+			continue;
+		ksk_case_refuse(c, k->key.tag,
+			k->provider == KSK_NOBODY
+				? NULL
+				: c->table->providers[k->provider].name,
+			"no KSK of algorithm %s signs this set, so a ZSK of "
+			"it must not be in it; remove it, or add a KSK of that "
+			"algorithm to the policy and the set (RFC 4035 2.2, "
+			"RFC 6840 5.11)",
+			ksk_case_algorithm(text, k->key.algorithm));
+	}
+	for (uint32_t i = 0; i < c->zone->providers.count; i++)
+		check_mixed(c, c->zone->providers.first + i);
+}
+
+static bool
+is_same_rrset(const struct ksk_rrset *a, const struct ksk_rrset *b)
+{
+	if (a->type != b->type || a->ttl != b->ttl || a->count != b->count ||
+		!ksk_name_equal(&a->owner, &b->owner))
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!ksk_span_equal(a->rdata[i], b->rdata[i]))
+			return false;
+	}
+	return true;
+}
+
+/* What the RRSIG covers must be something that only the holder of a ZSK of
+ * this zone has a reason to sign. */
+static const char *
+check_subject(const struct ksk_case *c, const struct ksk_evidence *e)
+{
+	const struct ksk_rrset *r = &e->rrset;
+
+	if (e->kind == KSK_EVIDENCE_DNSKEY)
+		return is_same_rrset(r, c->rrset)
+			? NULL
+			: "it must be over exactly the set of this request";
+	if (e->kind != KSK_EVIDENCE_DATA)
+		return "its kind is not known";
+	if (r->type == KSK_TYPE_DNSKEY || r->type == KSK_TYPE_CDS ||
+		r->type == KSK_TYPE_CDNSKEY)
+		return "zone data of another type than DNSKEY, CDS and "
+		       "CDNSKEY is needed";
+	if (!ksk_name_within(&r->owner, &c->name))
+		return "its owner is not in the zone";
+	return NULL;
+}
+
+/* Verifies one RRSIG with the ZSKs that have its tag; sets bits of proven. */
+static void
+check_evidence(struct ksk_case *c, size_t number, uint32_t *proven)
+{
+	const struct ksk_evidence *e = &c->candidate->sign->evidence[number];
+	const char *wrong = check_subject(c, e);
+	struct ksk_fault why = {"no ZSK of the set has its key tag"};
+	struct ksk_rrsig rrsig;
+
+	if (ksk_rrsig_read(e->rrsig, &rrsig) != KSK_OK) {
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"proof %zu is no RRSIG (RFC 4034 3.1)", number + 1);
+		return;
+	}
+	for (size_t i = 0; wrong == NULL && i < c->key_count; i++) {
+		const struct ksk_case_key *k = &c->key[i];
+
+		if (!k->readable || !signs_data(c, k) ||
+			k->key.tag != rrsig.tag ||
+			k->key.algorithm != rrsig.algorithm)
+			continue;
+		if (ksk_verify_rrsig(&e->rrset, &rrsig, &c->name, k->rdata,
+			    c->candidate->now, &why) == KSK_OK) {
+			*proven |= 1u << i;
+			return;
+		}
+	}
+	ksk_case_refuse(c, rrsig.tag, NULL,
+		"proof %zu does not prove anything: %.280s", number + 1,
+		wrong != NULL ? wrong : why.text);
+}
+
+static void
+check_proof(struct ksk_case *c, uint32_t provider, uint32_t proven)
+{
+	const struct ksk_policy_provider *p = &c->table->providers[provider];
+	size_t keys = 0, good = 0;
+
+	for (size_t i = 0; i < c->key_count; i++) {
+		if (!ksk_case_is_data_key(c, &c->key[i], provider))
+			continue;
+		keys++;
+		if ((proven & (1u << i)) != 0)
+			good++;
+		else if (p->proof == KSK_PROOF_ALL)
+			ksk_case_refuse(c, c->key[i].key.tag, p->name,
+				"this provider must prove that it holds each "
+				"ZSK (`proof: all`); send an RRSIG by this key "
+				"over the set or over zone data");
+	}
+	if (p->proof == KSK_PROOF_ONE && keys != 0 && good == 0)
+		ksk_case_refuse(c, KSK_NO_TAG, p->name,
+			"this provider must prove that it holds one of its "
+			"ZSKs (`proof: one`); send an RRSIG by it over the set "
+			"or over zone data");
+}
+
+void
+ksk_rule_key_possession(struct ksk_case *c)
+{
+	uint32_t proven = 0;
+
+	for (size_t i = 0; i < c->candidate->sign->evidence_count; i++)
+		check_evidence(c, i, &proven);
+	for (uint32_t i = 0; i < c->zone->providers.count; i++)
+		check_proof(c, c->zone->providers.first + i, proven);
+}
