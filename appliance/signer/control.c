@@ -126,8 +126,8 @@ prepare_policy(struct ksk_signer *signer, uint32_t number, int fd)
 	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
 	if (ksk_ctl_prepared_write(&answer, &buf) == KSK_OK)
 		/* Without it kskd gives the reload up by its deadline. */
-		(void)ksk_link_send(
-			&signer->control, ksk_buf_span(&buf), NULL, 0);
+		ksk_ignore(ksk_link_send(
+			&signer->control, ksk_buf_span(&buf), NULL, 0));
 }
 
 /* Takes the descriptor over, or closes it. */

@@ -445,7 +445,8 @@ journal_failed(struct ksk_signer *signer, const struct ksk_fault *fault,
 			record.has_about = true;
 			record.about = ticket->intent;
 			record.text = "the journal could not be written";
-			(void)ksk_journal_stage(signer->journal, &record, hash);
+			ksk_ignore(ksk_journal_stage(
+				signer->journal, &record, hash));
 			hold(signer, ticket);
 		} else if (ticket->stage == KSK_STAGE_REFUSAL ||
 			(ticket->stage == KSK_STAGE_RESULT && late)) {

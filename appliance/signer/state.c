@@ -134,8 +134,8 @@ tell(struct ksk_signer *signer, enum ksk_state state, const char *why)
 	if (ksk_ctl_state_write(KSK_CTL_STATE, &told, &buf) == KSK_OK)
 		/* The log has it; a full control socket must not hold up
 		 * signing. */
-		(void)ksk_link_send(
-			&signer->control, ksk_buf_span(&buf), NULL, 0);
+		ksk_ignore(ksk_link_send(
+			&signer->control, ksk_buf_span(&buf), NULL, 0));
 }
 
 void

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record - see record.h.
+ */
+#include "protocol/record.h"
+
+#include "protocol/cbor_in.h"
+#include "protocol/cbor_out.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define CHAIN_PREFIX "ksk-record-1"
+
+/* Keys of the record's map. */
+enum {
+	FIELD_NUMBER = 1,
+	FIELD_TIME = 2,
+	FIELD_KIND = 3,
+	FIELD_PIN = 4,
+	FIELD_RRSET = 5,
+	FIELD_WINDOW = 6,
+	FIELD_POLICY = 7,
+	FIELD_ABOUT = 8,
+	FIELD_SIGNERS = 9,
+	FIELD_RRSIGS = 10,
+	FIELD_RULES = 11,
+	FIELD_TEXT = 12,
+};
+
+const char *
+ksk_record_text(unsigned kind)
+{
+	static const char *const text[] = {
+#define X(name, value, word) [value] = (word),
+		KSK_RECORD_TABLE(X)
+#undef X
+	};
+	return kind < sizeof(text) / sizeof(text[0]) ? text[kind] : "unknown";
+}
+
+static void
+put_rrset(struct ksk_cbor_out *out, const struct ksk_rrset *rrset)
+{
+	ksk_cbor_out_uint(out, FIELD_RRSET);
+	ksk_cbor_out_map(out, 4);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_bytes(out, ksk_name_span(&rrset->owner));
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, rrset->type);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_uint(out, rrset->ttl);
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_array(out, rrset->count);
+	for (size_t i = 0; i < rrset->count; i++)
+		ksk_cbor_out_bytes(out, rrset->rdata[i]);
+}
+
+static void
+put_pair(struct ksk_cbor_out *out, uint64_t field, uint64_t first)
+{
+	ksk_cbor_out_uint(out, field);
+	ksk_cbor_out_map(out, 2);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_uint(out, first);
+	ksk_cbor_out_uint(out, 2);
+}
+
+static void
+put_signers(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	ksk_cbor_out_uint(out, FIELD_SIGNERS);
+	ksk_cbor_out_array(out, record->signer_count);
+	for (size_t i = 0; i < record->signer_count; i++) {
+		uint8_t room[4 + KSK_DS_DIGEST_MAX];
+		struct ksk_buf ds = ksk_buf_of(room, sizeof(room));
+		if (ksk_ds_write(&record->signer[i], &ds) != KSK_OK)
+			out->err = KSK_ERR_NO_ROOM;
+		ksk_cbor_out_bytes(out, ksk_buf_span(&ds));
+	}
+}
+
+static void
+put_lists(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	if (record->signer_count > 0)
+		put_signers(out, record);
+	if (record->rrsig_count > 0) {
+		ksk_cbor_out_uint(out, FIELD_RRSIGS);
+		ksk_cbor_out_array(out, record->rrsig_count);
+		for (size_t i = 0; i < record->rrsig_count; i++)
+			ksk_cbor_out_bytes(out, record->rrsig[i]);
+	}
+	if (record->rule_count > 0) {
+		ksk_cbor_out_uint(out, FIELD_RULES);
+		ksk_cbor_out_array(out, record->rule_count);
+		for (size_t i = 0; i < record->rule_count; i++)
+			ksk_cbor_out_text(out, record->rule[i]);
+	}
+}
+
+static size_t
+count_fields(const struct ksk_record *record)
+{
+	return 3u + record->has_pin + record->has_rrset + record->has_window +
+		record->has_policy + record->has_about +
+		(record->signer_count > 0) + (record->rrsig_count > 0) +
+		(record->rule_count > 0) + (record->text != NULL);
+}
+
+static void
+put_head(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	ksk_cbor_out_map(out, count_fields(record));
+	ksk_cbor_out_uint(out, FIELD_NUMBER);
+	ksk_cbor_out_uint(out, record->number);
+	ksk_cbor_out_uint(out, FIELD_TIME);
+	ksk_cbor_out_uint(out, record->time);
+	ksk_cbor_out_uint(out, FIELD_KIND);
+	ksk_cbor_out_uint(out, record->kind);
+}
+
+enum ksk_err
+ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
+{
+	size_t before = out->len;
+	struct ksk_cbor_out c = ksk_cbor_out_of(out);
+	put_head(&c, record);
+	if (record->has_pin) {
+		ksk_cbor_out_uint(&c, FIELD_PIN);
+		ksk_cbor_out_bytes(
+			&c, ksk_span_of(record->pin, sizeof(record->pin)));
+	}
+	if (record->has_rrset)
+		put_rrset(&c, &record->rrset);
+	if (record->has_window) {
+		put_pair(&c, FIELD_WINDOW, record->window.inception);
+		ksk_cbor_out_uint(&c, record->window.expiration);
+	}
+	if (record->has_policy) {
+		put_pair(&c, FIELD_POLICY, record->policy_version);
+		ksk_cbor_out_bytes(&c,
+			ksk_span_of(record->policy_hash,
+				sizeof(record->policy_hash)));
+	}
+	if (record->has_about) {
+		ksk_cbor_out_uint(&c, FIELD_ABOUT);
+		ksk_cbor_out_uint(&c, record->about);
+	}
+	put_lists(&c, record);
+	if (record->text != NULL) {
+		ksk_cbor_out_uint(&c, FIELD_TEXT);
+		ksk_cbor_out_text(&c, record->text);
+	}
+	if (c.err != KSK_OK)
+		out->len = before;
+	return c.err;
+}
+
+enum ksk_err
+ksk_record_hash(const uint8_t before[KSK_HASH_LEN], struct ksk_span encoded,
+	uint8_t out_hash[KSK_HASH_LEN])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	enum ksk_err err = KSK_ERR_CRYPTO;
+	if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		EVP_DigestUpdate(ctx, CHAIN_PREFIX, strlen(CHAIN_PREFIX)) ==
+			1 &&
+		EVP_DigestUpdate(ctx, before, KSK_HASH_LEN) == 1 &&
+		EVP_DigestUpdate(ctx, encoded.data, encoded.len) == 1 &&
+		EVP_DigestFinal_ex(ctx, hash, NULL) == 1) {
+		memcpy(out_hash, hash, KSK_HASH_LEN);
+		err = KSK_OK;
+	}
+	EVP_MD_CTX_free(ctx);
+	return err;
+}
+
+/* The policy's field; true if it was that. */
+static bool
+read_policy(struct ksk_cbor_in *in, uint64_t *out_version,
+	uint8_t out_hash[KSK_HASH_LEN])
+{
+	static const struct ksk_cbor_field fields[] = {
+		{1, true, "version"},
+		{2, true, "hash"},
+	};
+	ksk_cbor_in_map(in, fields, 2);
+	for (uint64_t key; (key = ksk_cbor_in_key(in)) != 0;) {
+		if (key == 1)
+			*out_version = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			ksk_cbor_in_copy(in, out_hash, KSK_HASH_LEN);
+	}
+	return true;
+}
+
+enum ksk_err
+ksk_record_policy_read(struct ksk_span encoded, uint64_t *out_version,
+	uint8_t out_hash[KSK_HASH_LEN])
+{
+	struct ksk_cbor_in in = ksk_cbor_in_of(encoded, NULL);
+	uint64_t kind = KSK_RECORD_BEGIN, version = 0;
+	uint8_t hash[KSK_HASH_LEN];
+	bool found = false;
+	ksk_cbor_in_map(&in, NULL, 0);
+	for (uint64_t key; (key = ksk_cbor_in_key(&in)) != 0;) {
+		if (key == FIELD_KIND)
+			kind = ksk_cbor_in_uint(&in, UINT64_MAX);
+		else if (key == FIELD_POLICY)
+			found = read_policy(&in, &version, hash);
+		else
+			(void)ksk_cbor_in_any(&in);
+	}
+	enum ksk_err err = ksk_cbor_in_end(&in);
+	if (err != KSK_OK)
+		return err;
+	if (kind != KSK_RECORD_POLICY || !found)
+		return KSK_ERR_MALFORMED;
+	*out_version = version;
+	memcpy(out_hash, hash, sizeof(hash));
+	return KSK_OK;
+}

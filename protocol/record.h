@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record - one entry of the journal in its deterministic CBOR form, and the
+ * hash that chains it to the one before. The signer writes it; whoever has an
+ * export can compute it again (PROTOCOL.md 8).
+ * Tests: tests/unit/test_record.c
+ */
+#ifndef KSK_PROTOCOL_RECORD_H
+#define KSK_PROTOCOL_RECORD_H
+
+#include "protocol/msg.h"
+
+/* kind of a record */
+#define KSK_RECORD_TABLE(X) \
+	X(KSK_RECORD_BEGIN, 0, "begin")     /* first of a journal */ \
+	X(KSK_RECORD_INTENT, 1, "intent")   /* a token is about to be asked */ \
+	X(KSK_RECORD_RESULT, 2, "result")   /* signatures, verified */ \
+	X(KSK_RECORD_REFUSAL, 3, "refusal") /* rules that said no */ \
+	X(KSK_RECORD_FAILURE, 4, "failure") /* an intent got no signature */ \
+	X(KSK_RECORD_ABANDONED, 5, "abandoned") /* intent cut off by an end */ \
+	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */
+
+enum ksk_record_kind {
+#define X(name, value, text) name = (value),
+	KSK_RECORD_TABLE(X)
+#undef X
+};
+
+const char *ksk_record_text(unsigned kind); /* "unknown" for others */
+
+/* One record's form: an RRset and its RRSIGs at their largest. */
+#define KSK_RECORD_MAX (48u * 1024u + 8u * KSK_RRSIG_MAX)
+
+/* What each field is for depends on kind; has_… says which are there. All
+ * spans are borrowed. */
+struct ksk_record {
+	uint64_t number; /* 0 for BEGIN, then one more each */
+	uint64_t time;   /* seconds since 1970 */
+	uint64_t kind;
+	bool has_pin;
+	uint8_t pin[KSK_PIN_LEN]; /* the client's */
+	bool has_rrset;
+	struct ksk_rrset rrset;
+	bool has_window;
+	struct ksk_window window;
+	bool has_policy;
+	uint64_t policy_version;
+	uint8_t policy_hash[KSK_HASH_LEN];
+	bool has_about;
+	uint64_t about; /* the intent that this one ends */
+	size_t signer_count;
+	struct ksk_ds signer[KSK_RRSIG_COUNT_MAX]; /* KSKs asked */
+	size_t rrsig_count;
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX]; /* RDATA */
+	size_t rule_count;
+	const char *rule[KSK_REFUSAL_COUNT_MAX]; /* ids that refused */
+	const char *text; /* NULL or a sentence, KSK_TEXT_CAP at most */
+};
+
+/* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */
+KSK_MUST_USE enum ksk_err ksk_record_write(
+	const struct ksk_record *record, struct ksk_buf *out);
+
+/*
+ * Computes the hash of a record: SHA-256 over "ksk-record-1", the hash of the
+ * record before (zeroes for BEGIN), and the record's encoding.
+ * KSK_ERR_CRYPTO.
+ */
+KSK_MUST_USE enum ksk_err ksk_record_hash(const uint8_t before[KSK_HASH_LEN],
+	struct ksk_span encoded, uint8_t out_hash[KSK_HASH_LEN]);
+
+/*
+ * Reads version and text hash out of the encoding of a POLICY record.
+ * KSK_ERR_MALFORMED: it is none. Outputs unchanged on failure.
+ */
+KSK_MUST_USE enum ksk_err ksk_record_policy_read(struct ksk_span encoded,
+	uint64_t *out_version, uint8_t out_hash[KSK_HASH_LEN]);
+
+#endif
