@@ -31,6 +31,16 @@ ksk_key_dnskey(const struct ksk_object *public_half, uint8_t algorithm,
 	return r;
 }
 
+/* Labels are any bytes; a reason travels as text. */
+static void
+make_plain(char why[KSK_WHY_CAP])
+{
+	for (char *c = why; *c != '\0'; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+}
+
 static bool
 is_of_ds(const struct ksk_object *o, const struct ksk_name *zone,
 	const struct ksk_ds *ds)
@@ -259,8 +269,10 @@ ksk_key_of(const struct ksk_inventory *inventory, const struct ksk_token *token,
 	if ((r = fill_public(public_half, algorithm, &key, &bits, out_why)) !=
 			KSK_OK ||
 		(r = find_private(inventory, public_half, &private_half,
-			 out_why)) != KSK_OK)
+			 out_why)) != KSK_OK) {
+		make_plain(out_why);
 		return r;
+	}
 	key.mechanism = ksk_mechanism_find(
 		token->range, algorithm, bits, out_why, KSK_WHY_CAP);
 	if (key.mechanism == NULL)
@@ -290,7 +302,9 @@ ksk_key_find(const struct ksk_inventory *inventory,
 		r = ksk_key_of(
 			inventory, token, o, ds->algorithm, out_key, out_why);
 	}
-	if (!seen)
+	if (!seen) {
 		explain_missing(inventory, zone, ds, label, out_why);
+		make_plain(out_why);
+	}
 	return r;
 }

@@ -47,6 +47,7 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(access),
 	KSK_ALLOW(close),
 	KSK_ALLOW(fcntl),
+	KSK_ALLOW(fdatasync),
 	KSK_ALLOW(fstat),
 	KSK_ALLOW(fsync),
 	KSK_ALLOW(ftruncate),
@@ -64,14 +65,11 @@ static const struct ksk_syscall calls[] = {
 	/* what C libraries do */
 	KSK_ALLOW(futex),
 	KSK_ALLOW(getpid),
-	KSK_ALLOW(getuid),
 	KSK_ALLOW(geteuid),
 	KSK_ALLOW(getrandom),
-	KSK_ALLOW(gettid),
 	KSK_ALLOW(prlimit64),
 	KSK_ALLOW(rt_sigaction),
 	KSK_ALLOW(rt_sigprocmask),
-	KSK_ALLOW(clock_nanosleep),
 	/* packets; /dev/log and daemons of tokens */
 	KSK_ALLOW(poll),
 	KSK_ALLOW(recvmsg),
