@@ -9,9 +9,9 @@
  * length would say as much (PROTOCOL.md 2). */
 #define KSK_FRAME_MAX 65535u
 
-/* Containers inside containers of one message (PROTOCOL.md 3): reply → body →
- * list → entry → list. */
-#define KSK_CBOR_DEPTH_MAX 5u
+/* Containers inside containers of one message (PROTOCOL.md 3): request → body →
+ * evidence → entry → rrset → rdata. */
+#define KSK_CBOR_DEPTH_MAX 6u
 
 /* A domain name in wire form (RFC 1035 2.3.4). */
 #define KSK_NAME_MAX 255u
@@ -58,6 +58,9 @@
 
 /* Free text of a reply, final zero included. */
 #define KSK_TEXT_CAP 512u
+
+/* The proof of a reply: one signature and what it says. */
+#define KSK_PROOF_MAX 1024u
 
 #define KSK_PIN_LEN 32u  /* SHA-256 of a SubjectPublicKeyInfo */
 #define KSK_HASH_LEN 32u /* SHA-256 */

@@ -63,3 +63,18 @@ ksk_utf8_valid_len(const char *text, size_t len)
 	}
 	return done;
 }
+
+size_t
+ksk_utf8_printable_len(const char *text, size_t len)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+
+	if (len == 0)
+		return 0;
+	size_t n = measure_character(bytes, len);
+	if (n == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f))
+		return 0;
+	if (n == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0)
+		return 0;
+	return n;
+}

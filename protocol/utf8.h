@@ -17,4 +17,12 @@
  */
 size_t ksk_utf8_valid_len(const char *text, size_t len);
 
+/*
+ * Returns the length of the first character of a text; 0 if there is none, it
+ * is not well-formed, or it is a control character (U+0000 to U+001F, U+007F
+ * to U+009F), which could play tricks on the terminal it is printed to.
+ * text: borrowed, may be NULL when len is 0.
+ */
+size_t ksk_utf8_printable_len(const char *text, size_t len);
+
 #endif

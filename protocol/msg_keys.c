@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * msg_keys - the reply to op keys: what a client needs to build a set for one
+ * zone (PROTOCOL.md 4.2). Contract: msg.h, msg_part.h
+ */
+#include "protocol/msg_part.h"
+
+static const struct ksk_cbor_field KSK[] = {
+	{1, false, "dnskey"},
+	{2, true, "ds"},
+	{3, true, "from"},
+	{4, false, "until"},
+	{5, true, "cds"},
+	{6, true, "stands"},
+	{7, true, "state"},
+	{8, false, "why"},
+};
+
+static void
+read_ksk_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_ksk_entry *out)
+{
+	switch (key) {
+	case 1:
+		out->dnskey = ksk_cbor_in_bytes(in, 1, KSK_RDATA_MAX);
+		break;
+	case 2:
+		ksk_msg_ds_read(in, &out->ds);
+		break;
+	case 3:
+		out->from = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 4:
+		out->has_until = true;
+		out->until = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 5:
+		out->cds = ksk_cbor_in_bool(in);
+		break;
+	case 6:
+		out->stands = ksk_cbor_in_bool(in);
+		break;
+	case 7:
+		out->state = ksk_cbor_in_uint(in, KSK_STATE_NO_POLICY);
+		break;
+	default:
+		ksk_cbor_in_text(in, 1, out->why, sizeof(out->why));
+		break;
+	}
+}
+
+static void
+read_ksks(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_array(in, 0, KSK_KSK_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		ksk_cbor_in_map(in, KSK, KSK_FIELD_COUNT(KSK));
+		while ((key = ksk_cbor_in_key(in)) != 0)
+			read_ksk_field(in, key, &out->ksk[out->ksk_count]);
+		out->ksk_count++;
+	}
+}
+
+static const struct ksk_cbor_field KEY[] = {
+	{1, true, "ds"},
+	{2, false, "retired"},
+	{3, true, "withdrawn"},
+};
+
+static void
+read_provider_key(struct ksk_cbor_in *in, struct ksk_provider_key_entry *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_map(in, KEY, KSK_FIELD_COUNT(KEY));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		switch (key) {
+		case 1:
+			ksk_msg_ds_read(in, &out->ds);
+			break;
+		case 2:
+			out->has_retired = true;
+			out->retired = ksk_cbor_in_uint(in, UINT64_MAX);
+			break;
+		default:
+			out->withdrawn = ksk_cbor_in_bool(in);
+			break;
+		}
+	}
+}
+
+static const struct ksk_cbor_field PROVIDER[] = {
+	{1, true, "name"},
+	{2, true, "state"},
+	{3, true, "keys"},
+};
+
+#define PROVIDER_STATE_MAX 2u
+
+static void
+read_provider(struct ksk_cbor_in *in, struct ksk_provider_entry *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_map(in, PROVIDER, KSK_FIELD_COUNT(PROVIDER));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		switch (key) {
+		case 1:
+			ksk_cbor_in_text(in, 1, out->name, sizeof(out->name));
+			break;
+		case 2:
+			out->state = ksk_cbor_in_uint(in, PROVIDER_STATE_MAX);
+			break;
+		default:
+			ksk_cbor_in_array(in, 0, KSK_PROVIDER_KEY_MAX);
+			while (ksk_cbor_in_item(in)) {
+				read_provider_key(
+					in, &out->key[out->key_count]);
+				out->key_count++;
+			}
+			break;
+		}
+	}
+}
+
+static void
+read_providers(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
+{
+	ksk_cbor_in_array(in, 0, KSK_PROVIDER_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		read_provider(in, &out->provider[out->provider_count]);
+		out->provider_count++;
+	}
+}
+
+static void
+read_types(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
+{
+	ksk_cbor_in_array(in, 0, KSK_FIELD_COUNT(out->type));
+	while (ksk_cbor_in_item(in)) {
+		uint16_t type = (uint16_t)ksk_cbor_in_uint(in, UINT16_MAX);
+		if (out->type_count > 0 &&
+			type <= out->type[out->type_count - 1])
+			ksk_cbor_in_fail(
+				in, KSK_ERR_MALFORMED, "not ascending");
+		out->type[out->type_count] = type;
+		out->type_count++;
+	}
+}
+
+static const struct ksk_cbor_field KEYS_REPLY[] = {
+	{1, true, "owner"},
+	{2, true, "ttl"},
+	{3, true, "window"},
+	{4, true, "types"},
+	{5, true, "ksks"},
+	{6, true, "providers"},
+	{7, true, "co-signers"},
+};
+
+static void
+read_keys_reply_field(
+	struct ksk_cbor_in *in, uint64_t key, struct ksk_keys_reply *out)
+{
+	switch (key) {
+	case 1:
+		ksk_msg_name_read(in, &out->owner);
+		break;
+	case 2:
+		out->ttl = (uint32_t)ksk_cbor_in_uint(in, KSK_TTL_MAX);
+		break;
+	case 3:
+		ksk_msg_window_read(in, &out->window);
+		break;
+	case 4:
+		read_types(in, out);
+		break;
+	case 5:
+		read_ksks(in, out);
+		break;
+	case 6:
+		read_providers(in, out);
+		break;
+	default:
+		ksk_cbor_in_array(in, 0, KSK_FIELD_COUNT(out->cosigner));
+		while (ksk_cbor_in_item(in)) {
+			ksk_msg_ds_read(
+				in, &out->cosigner[out->cosigner_count]);
+			out->cosigner_count++;
+		}
+		break;
+	}
+}
+
+void
+ksk_msg_keys_reply_read(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_map(in, KEYS_REPLY, KSK_FIELD_COUNT(KEYS_REPLY));
+	while ((key = ksk_cbor_in_key(in)) != 0)
+		read_keys_reply_field(in, key, out);
+}
+
+static void
+write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
+{
+	ksk_cbor_out_map(out,
+		5u + (ksk->dnskey.len > 0 ? 1u : 0u) +
+			(ksk->has_until ? 1u : 0u) +
+			(ksk->why[0] != '\0' ? 1u : 0u));
+	if (ksk->dnskey.len > 0) {
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_bytes(out, ksk->dnskey);
+	}
+	ksk_cbor_out_uint(out, 2);
+	ksk_msg_ds_write(out, &ksk->ds);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_uint(out, ksk->from);
+	if (ksk->has_until) {
+		ksk_cbor_out_uint(out, 4);
+		ksk_cbor_out_uint(out, ksk->until);
+	}
+	ksk_cbor_out_uint(out, 5);
+	ksk_cbor_out_bool(out, ksk->cds);
+	ksk_cbor_out_uint(out, 6);
+	ksk_cbor_out_bool(out, ksk->stands);
+	ksk_cbor_out_uint(out, 7);
+	ksk_cbor_out_uint(out, ksk->state);
+	ksk_msg_why_write(out, 8, ksk->why);
+}
+
+static void
+write_provider_key(
+	struct ksk_cbor_out *out, const struct ksk_provider_key_entry *key)
+{
+	ksk_cbor_out_map(out, key->has_retired ? 3 : 2);
+	ksk_cbor_out_uint(out, 1);
+	ksk_msg_ds_write(out, &key->ds);
+	if (key->has_retired) {
+		ksk_cbor_out_uint(out, 2);
+		ksk_cbor_out_uint(out, key->retired);
+	}
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_bool(out, key->withdrawn);
+}
+
+static void
+write_provider(
+	struct ksk_cbor_out *out, const struct ksk_provider_entry *provider)
+{
+	ksk_cbor_out_map(out, 3);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_text(out, provider->name);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, provider->state);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_array(out, provider->key_count);
+	for (size_t i = 0; i < provider->key_count; i++)
+		write_provider_key(out, &provider->key[i]);
+}
+
+void
+ksk_msg_keys_reply_write(
+	struct ksk_cbor_out *out, const struct ksk_keys_reply *reply)
+{
+	ksk_cbor_out_map(out, 7);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_bytes(out, ksk_name_span(&reply->owner));
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, reply->ttl);
+	ksk_cbor_out_uint(out, 3);
+	ksk_msg_window_write(out, &reply->window);
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_array(out, reply->type_count);
+	for (size_t i = 0; i < reply->type_count; i++)
+		ksk_cbor_out_uint(out, reply->type[i]);
+	ksk_cbor_out_uint(out, 5);
+	ksk_cbor_out_array(out, reply->ksk_count);
+	for (size_t i = 0; i < reply->ksk_count; i++)
+		write_ksk(out, &reply->ksk[i]);
+	ksk_cbor_out_uint(out, 6);
+	ksk_cbor_out_array(out, reply->provider_count);
+	for (size_t i = 0; i < reply->provider_count; i++)
+		write_provider(out, &reply->provider[i]);
+	ksk_cbor_out_uint(out, 7);
+	ksk_cbor_out_array(out, reply->cosigner_count);
+	for (size_t i = 0; i < reply->cosigner_count; i++)
+		ksk_msg_ds_write(out, &reply->cosigner[i]);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * msg_reply - replies (PROTOCOL.md 5). Contract: msg.h
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "protocol/msg_part.h"
+
+static const struct ksk_cbor_field REPLY[] = {
+	{1, true, "number"},
+	{2, true, "status"},
+	{3, false, "body"},
+	{4, false, "refusals"},
+	{5, false, "text"},
+	{6, false, "proof"},
+};
+
+static void
+read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
+{
+	out->body = op;
+	switch (op) {
+	case KSK_OP_STATUS:
+		ksk_msg_status_reply_read(in, &out->status_body);
+		break;
+	case KSK_OP_KEYS:
+		ksk_msg_keys_reply_read(in, &out->keys_body);
+		break;
+	case KSK_OP_SIGN:
+		ksk_msg_sign_reply_read(in, &out->sign_body);
+		break;
+	default:
+		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
+			"nothing was asked whose reply has a body");
+		break;
+	}
+}
+
+/* Reads the fields that need no op. */
+static void
+read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_reply *out)
+{
+	switch (key) {
+	case 1:
+		out->number = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 2:
+		out->status = ksk_cbor_in_uint(in, KSK_STATUS_INTERNAL);
+		break;
+	case 4:
+		ksk_msg_refusals_read(in, KSK_REFUSAL_COUNT_MAX,
+			out->refusals.list, &out->refusals.count);
+		break;
+	case 5:
+		ksk_cbor_in_text(in, 1, out->text, sizeof(out->text));
+		break;
+	default:
+		out->has_proof = true;
+		out->proof = ksk_cbor_in_bytes(in, 1, KSK_PROOF_MAX);
+		break;
+	}
+}
+
+enum ksk_err
+ksk_reply_read(struct ksk_span frame,
+	unsigned (*op_of)(void *ctx, uint64_t number), void *ctx,
+	struct ksk_reply *out_reply, struct ksk_fault *fault)
+{
+	struct ksk_cbor_in in = ksk_cbor_in_of(frame, fault);
+	uint64_t key;
+
+	memset(out_reply, 0, sizeof(*out_reply));
+	ksk_cbor_in_map(&in, REPLY, KSK_FIELD_COUNT(REPLY));
+	while ((key = ksk_cbor_in_key(&in)) != 0) {
+		/* The number is there: key 1 comes first and must. */
+		if (key == 3)
+			read_body(
+				&in, op_of(ctx, out_reply->number), out_reply);
+		else
+			read_field(&in, key, out_reply);
+	}
+	return ksk_cbor_in_end(&in);
+}
+
+/* How much of a reply is written. */
+struct extent {
+	size_t refusals;
+	size_t troubles;
+};
+
+static void
+write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
+	const struct extent *extent)
+{
+	ksk_cbor_out_uint(out, 3);
+	switch (reply->body) {
+	case KSK_OP_STATUS:
+		ksk_msg_status_reply_write(
+			out, &reply->status_body, extent->troubles);
+		break;
+	case KSK_OP_KEYS:
+		ksk_msg_keys_reply_write(out, &reply->keys_body);
+		break;
+	default:
+		ksk_msg_sign_reply_write(out, &reply->sign_body);
+		break;
+	}
+}
+
+/* Returns how many refusals are not among the written ones. */
+static size_t
+count_dropped(const struct ksk_reply *reply, const struct extent *extent)
+{
+	return reply->refusals.dropped +
+		(reply->refusals.count - extent->refusals);
+}
+
+/* PROTOCOL.md 5: what does not fit is counted in a last refusal "more". */
+static void
+write_refusals(struct ksk_cbor_out *out, const struct ksk_reply *reply,
+	const struct extent *extent)
+{
+	size_t dropped = count_dropped(reply, extent);
+	struct ksk_refusal more = {.rule = "more"};
+
+	if (extent->refusals == 0 && dropped == 0)
+		return;
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_array(out, extent->refusals + (dropped > 0 ? 1u : 0u));
+	for (size_t i = 0; i < extent->refusals; i++)
+		ksk_msg_refusal_write(out, &reply->refusals.list[i]);
+	if (dropped == 0)
+		return;
+	(void)snprintf(more.why, sizeof(more.why), "%zu more refusal%s not fit",
+		dropped, dropped == 1 ? " does" : "s do");
+	ksk_msg_refusal_write(out, &more);
+}
+
+static void
+write_reply(struct ksk_cbor_out *out, const struct ksk_reply *reply,
+	const struct extent *extent)
+{
+	bool refusals = extent->refusals > 0 ||
+		count_dropped(reply, extent) > 0;
+
+	ksk_cbor_out_map(out,
+		2u + (reply->body != 0 ? 1u : 0u) + (refusals ? 1u : 0u) +
+			(reply->text[0] != '\0' ? 1u : 0u) +
+			(reply->has_proof ? 1u : 0u));
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_uint(out, reply->number);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, reply->status);
+	if (reply->body != 0)
+		write_body(out, reply, extent);
+	write_refusals(out, reply, extent);
+	ksk_msg_why_write(out, 5, reply->text);
+	if (reply->has_proof) {
+		ksk_cbor_out_uint(out, 6);
+		ksk_cbor_out_bytes(out, reply->proof);
+	}
+}
+
+/* Finds how much fits a frame: refusals go first, then troubles. */
+static struct extent
+fit_frame(const struct ksk_reply *reply)
+{
+	struct extent extent = {
+		.refusals = reply->refusals.count,
+		.troubles = reply->status_body.trouble_count,
+	};
+
+	/* The list has room for "more" only if one refusal less is in it. */
+	if (reply->refusals.dropped > 0 &&
+		extent.refusals == KSK_REFUSAL_COUNT_MAX)
+		extent.refusals--;
+	for (;;) {
+		struct ksk_cbor_out count = ksk_cbor_out_of(NULL);
+		write_reply(&count, reply, &extent);
+		if (count.len <= KSK_FRAME_MAX)
+			return extent;
+		if (extent.refusals > 0)
+			extent.refusals--;
+		else if (extent.troubles > 0)
+			extent.troubles--;
+		else
+			return extent;
+	}
+}
+
+enum ksk_err
+ksk_reply_write(const struct ksk_reply *reply, struct ksk_buf *out)
+{
+	size_t before = out->len;
+	struct ksk_cbor_out cbor = ksk_cbor_out_of(out);
+	struct extent extent = fit_frame(reply);
+
+	write_reply(&cbor, reply, &extent);
+	if (cbor.err == KSK_OK && cbor.len > KSK_FRAME_MAX)
+		cbor.err = KSK_ERR_NO_ROOM;
+	if (cbor.err != KSK_OK)
+		out->len = before;
+	return cbor.err;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * msg_request - requests (PROTOCOL.md 4). Contract: msg.h
+ */
+#include <string.h>
+
+#include "protocol/msg_part.h"
+
+/* keys-request, and status-request if it has a body */
+static const struct ksk_cbor_field ZONE[] = {
+	{1, true, "owner"},
+};
+
+static void
+read_zone(struct ksk_cbor_in *in, struct ksk_zone_body *out)
+{
+	ksk_cbor_in_map(in, ZONE, KSK_FIELD_COUNT(ZONE));
+	while (ksk_cbor_in_key(in) != 0) {
+		out->has_owner = true;
+		ksk_msg_name_read(in, &out->owner);
+	}
+}
+
+static void
+read_body(struct ksk_cbor_in *in, struct ksk_request *out)
+{
+	struct ksk_span from = in->rest;
+
+	out->has_body = true;
+	switch (out->op) {
+	case KSK_OP_STATUS:
+	case KSK_OP_KEYS:
+		read_zone(in, &out->zone);
+		break;
+	case KSK_OP_SIGN:
+		ksk_msg_sign_read(in, &out->sign);
+		break;
+	default:
+		/* Read for form only; the op is answered "unsupported". */
+		(void)ksk_cbor_in_any(in);
+		break;
+	}
+	out->raw_body = ksk_span_of(from.data, from.len - in->rest.len);
+}
+
+static const struct ksk_cbor_field REQUEST[] = {
+	{1, true, "number"},
+	{2, true, "op"},
+	{3, false, "body"},
+	{4, false, "nonce"},
+};
+
+static void
+read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_request *out,
+	uint64_t *out_number)
+{
+	switch (key) {
+	case 1:
+		out->number = ksk_cbor_in_uint(in, UINT64_MAX);
+		*out_number = out->number;
+		break;
+	case 2:
+		out->op = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 3:
+		read_body(in, out);
+		break;
+	default:
+		out->has_nonce = true;
+		ksk_cbor_in_copy(in, out->nonce, KSK_NONCE_LEN);
+		break;
+	}
+}
+
+enum ksk_err
+ksk_request_read(struct ksk_span frame, struct ksk_request *out_request,
+	uint64_t *out_number, struct ksk_fault *fault)
+{
+	struct ksk_cbor_in in = ksk_cbor_in_of(frame, fault);
+	uint64_t key;
+
+	memset(out_request, 0, sizeof(*out_request));
+	*out_number = 0;
+	ksk_cbor_in_map(&in, REQUEST, KSK_FIELD_COUNT(REQUEST));
+	while ((key = ksk_cbor_in_key(&in)) != 0)
+		read_field(&in, key, out_request, out_number);
+	if (!out_request->has_body &&
+		(out_request->op == KSK_OP_KEYS ||
+			out_request->op == KSK_OP_SIGN))
+		ksk_cbor_in_fail(&in, KSK_ERR_MALFORMED, "body is missing");
+	return ksk_cbor_in_end(&in);
+}
+
+/* Returns true if the op, or this request, has a body. */
+static bool
+needs_body(const struct ksk_request *request)
+{
+	switch (request->op) {
+	case KSK_OP_STATUS:
+	case KSK_OP_KEYS:
+		return request->zone.has_owner;
+	case KSK_OP_SIGN:
+		return true;
+	default:
+		return request->has_body;
+	}
+}
+
+static void
+write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
+{
+	switch (request->op) {
+	case KSK_OP_STATUS:
+	case KSK_OP_KEYS:
+		ksk_cbor_out_map(out, 1);
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_bytes(out, ksk_name_span(&request->zone.owner));
+		break;
+	case KSK_OP_SIGN:
+		ksk_msg_sign_write(out, &request->sign);
+		break;
+	default:
+		ksk_cbor_out_raw(out, request->raw_body);
+		break;
+	}
+}
+
+enum ksk_err
+ksk_request_write(const struct ksk_request *request, struct ksk_buf *out)
+{
+	size_t before = out->len;
+	struct ksk_cbor_out cbor = ksk_cbor_out_of(out);
+	bool body = needs_body(request);
+
+	ksk_cbor_out_map(
+		&cbor, 2u + (body ? 1u : 0u) + (request->has_nonce ? 1u : 0u));
+	ksk_cbor_out_uint(&cbor, 1);
+	ksk_cbor_out_uint(&cbor, request->number);
+	ksk_cbor_out_uint(&cbor, 2);
+	ksk_cbor_out_uint(&cbor, request->op);
+	if (body) {
+		ksk_cbor_out_uint(&cbor, 3);
+		write_body(&cbor, request);
+	}
+	if (request->has_nonce) {
+		ksk_cbor_out_uint(&cbor, 4);
+		ksk_cbor_out_bytes(
+			&cbor, ksk_span_of(request->nonce, KSK_NONCE_LEN));
+	}
+	if (cbor.err != KSK_OK)
+		out->len = before;
+	return cbor.err;
+}
