@@ -96,6 +96,9 @@ SOURCES := $(PROTOCOL) $(BASE) $(POLICY) $(HSM) \
 CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
 	client/*.[ch] tests/*/*.[ch])
 
+# Objects of tests are kept: they are built once.
+.SECONDARY:
+
 # ---- the two commands ----
 .PHONY: all demo check check-asan deps deps-demo deps-test install lint \
 	format format-check clean help unit scripts fuzz test-binaries

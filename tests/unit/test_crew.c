@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_crew - jobs and workers: a worker is played at the other end of a link.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "appliance/signer/crew.h"
+#include "tests/unit/sample_table.h"
+
+static struct ksk_start_signer start = {.job_ms = 2000,
+	.token_count = 1,
+	.token = {"main"},
+	.worker_count = 2,
+	.worker_token = {0, 0}};
+
+struct world {
+	struct ksk_keyring *keyring;
+	struct ksk_table table;
+	uint32_t *map;
+	struct ksk_crew crew;
+	struct ksk_link end[2]; /* the workers' ends */
+	struct ksk_ticket ticket[40];
+	uint8_t packet[KSK_PACKET_MAX];
+	size_t packet_len;
+};
+
+static void
+link_worker(struct world *w, uint16_t index, uint32_t generation)
+{
+	int fds[2];
+	assert_int_equal(ksk_link_pair(fds), KSK_OK);
+	ksk_link_close(&w->end[index]);
+	w->end[index] = (struct ksk_link){.fd = fds[1]};
+	ksk_crew_link(&w->crew, index, generation, fds[0]);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	assert_non_null(w);
+	assert_int_equal(ksk_keyring_new(&start, &w->keyring), KSK_OK);
+	int fd = sample_memfd(1, "main", "x");
+	assert_int_equal(ksk_table_map(fd, &w->table, NULL), KSK_OK);
+	close(fd);
+	assert_int_equal(
+		ksk_keyring_load(w->keyring, &w->table, &w->map), KSK_OK);
+	assert_int_equal(ksk_crew_init(&w->crew, &start, w->keyring), KSK_OK);
+	w->end[0].fd = w->end[1].fd = -1;
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	for (uint16_t i = 0; i < 2; i++) {
+		ksk_link_close(&w->end[i]);
+		ksk_link_close(&w->crew.worker[i].link);
+	}
+	free(w->crew.packet);
+	free(w->map);
+	ksk_table_unmap(&w->table);
+	ksk_keyring_free(&w->keyring);
+	free(w);
+	return 0;
+}
+
+/* The next packet at a worker's end; false if there is none. */
+static bool
+next(struct world *w, uint16_t index, uint16_t want, struct ksk_wire *body)
+{
+	struct ksk_buf buf = ksk_buf_of(w->packet, sizeof w->packet);
+	size_t none;
+	enum ksk_err err = ksk_link_recv(&w->end[index], &buf, NULL, 0, &none);
+	if (err != KSK_OK)
+		return false;
+	w->packet_len = buf.len;
+	assert_int_equal(ksk_packet_open(ksk_buf_span(&buf), body), want);
+	return true;
+}
+
+static void
+answer(struct world *w, uint16_t index, const struct ksk_buf *buf)
+{
+	assert_int_equal(
+		ksk_link_send(&w->end[index], ksk_buf_span(buf), NULL, 0),
+		KSK_OK);
+}
+
+/* Plays the look-up of all keys. */
+static void
+find_keys(struct world *w, uint16_t index)
+{
+	ksk_crew_push(&w->crew, 1);
+	struct ksk_wire body;
+	assert_true(next(w, index, KSK_LNK_KEYS_SET, &body));
+	uint8_t room[4096];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+	struct ksk_wire_out out = ksk_packet_begin(&buf, KSK_LNK_KEYS_FOUND);
+	while (ksk_wire_more(&body)) {
+		struct ksk_lnk_key key;
+		ksk_lnk_key_get(&body, &key);
+		struct ksk_lnk_key_found found = {.slot = key.slot,
+			.dnskey = ksk_span_of(sample_ksk, sizeof sample_ksk)};
+		ksk_lnk_key_found_put(&out, &found);
+	}
+	assert_int_equal(ksk_wire_end(&body), KSK_OK);
+	answer(w, index, &buf);
+	assert_int_equal(ksk_crew_receive(&w->crew, index), KSK_OK);
+}
+
+static void
+both_up(struct world *w)
+{
+	link_worker(w, 0, 1);
+	find_keys(w, 0);
+	link_worker(w, 1, 1);
+	find_keys(w, 1);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+}
+
+static void
+queue(struct world *w, size_t i, uint64_t now_ms)
+{
+	struct ksk_ticket *ticket = &w->ticket[i];
+	static const uint8_t rdata[] = {1, 0, 3, 13, 5};
+	memset(ticket, 0, sizeof *ticket);
+	struct ksk_rrset *rrset = &ticket->request.sign.rrset;
+	rrset->owner = sample_name("a.example.");
+	rrset->type = KSK_TYPE_DNSKEY;
+	rrset->count = 1;
+	rrset->rdata[0] = ksk_span_of(rdata, sizeof rdata);
+	ticket->window = (struct ksk_window){1, 2};
+	ticket->job_count = 1;
+	ticket->job[0].key = w->map[0];
+	ksk_crew_queue(&w->crew, ticket, now_ms);
+}
+
+/* Reads all SIGN packets of a worker; returns how many jobs came, their
+ * numbers in out, and how many packets. */
+static size_t
+jobs_of(struct world *w, uint16_t index, uint64_t out[64], size_t *packets)
+{
+	struct ksk_wire body;
+	size_t count = 0;
+	*packets = 0;
+	while (next(w, index, KSK_LNK_SIGN, &body)) {
+		size_t in_packet = 0;
+		while (ksk_wire_more(&body)) {
+			struct ksk_lnk_job job;
+			ksk_lnk_job_get(&body, &job);
+			out[count++] = job.job;
+			in_packet++;
+		}
+		assert_int_equal(ksk_wire_end(&body), KSK_OK);
+		assert_in_range(in_packet, 1, KSK_WORKER_JOBS);
+		(*packets)++;
+	}
+	return count;
+}
+
+static void
+say(struct world *w, uint16_t index, uint64_t job, uint8_t outcome)
+{
+	static const uint8_t signature[64] = {7};
+	uint8_t room[1024];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+	struct ksk_wire_out out = ksk_packet_begin(&buf, KSK_LNK_SIGNED);
+	struct ksk_lnk_signed item = {.job = job, .outcome = outcome};
+	if (outcome == KSK_JOB_DONE)
+		item.signature = ksk_span_of(signature, sizeof signature);
+	else
+		ksk_text_copy(item.why, sizeof item.why, "because");
+	ksk_lnk_signed_put(&out, &item);
+	answer(w, index, &buf);
+}
+
+static void
+test_no_worker_no_state_ready(void **state)
+{
+	struct world *w = *state;
+	const char *why;
+	assert_int_equal(
+		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+	assert_string_not_equal(why, "");
+	both_up(w);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+}
+
+static void
+test_what_kskd_says_counts_while_no_worker_is_up(void **state)
+{
+	struct world *w = *state;
+	const char *why;
+	struct ksk_ctl_state told = {.state = KSK_STATE_LOCKED};
+	ksk_text_copy(told.why, sizeof told.why, "wrong PIN");
+	ksk_crew_token_state(&w->crew, &told);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_LOCKED);
+	assert_string_equal(why, "wrong PIN");
+	both_up(w);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+}
+
+static void
+test_jobs_are_spread_and_limited(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	for (size_t i = 0; i < 40; i++)
+		queue(w, i, 10);
+	ksk_crew_push(&w->crew, 10);
+	uint64_t jobs[64];
+	size_t packets;
+	for (uint16_t i = 0; i < 2; i++) {
+		size_t count = jobs_of(w, i, jobs, &packets);
+		assert_in_range(count, 10, KSK_WORKER_OPEN_MAX);
+		assert_in_range(packets, 1, KSK_WORKER_PACKETS);
+	}
+	assert_int_equal(w->crew.asked + w->crew.queued, 40);
+}
+
+static void
+test_few_jobs_go_to_different_workers(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	queue(w, 1, 10);
+	ksk_crew_push(&w->crew, 10);
+	uint64_t jobs[64];
+	size_t packets;
+	assert_int_equal(jobs_of(w, 0, jobs, &packets), 1);
+	assert_int_equal(jobs_of(w, 1, jobs, &packets), 1);
+}
+
+static void
+test_a_signature_is_answered_not_yet_signed(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ANSWERED);
+	assert_int_equal(w->crew.asked, 0);
+}
+
+static void
+test_an_answer_nobody_asked_for_breaks_the_format(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	say(w, 0, 4711, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_ERR_MALFORMED);
+	/* Neither may another worker answer. */
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	say(w, 1, w->ticket[0].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 1), KSK_ERR_MALFORMED);
+}
+
+static void
+test_only_death_lets_a_job_be_asked_again(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	struct ksk_job *job = &w->ticket[0].job[0];
+	assert_int_equal(job->worker, 0);
+	ksk_link_close(&w->end[0]);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_ERR_CLOSED);
+	ksk_crew_push(&w->crew, 20);
+	assert_int_equal(job->stage, KSK_JOB_ASKED);
+	ksk_crew_dead(&w->crew, 0, 99); /* another generation */
+	assert_int_equal(job->stage, KSK_JOB_ASKED);
+	ksk_crew_dead(&w->crew, 0, 1);
+	assert_int_equal(job->stage, KSK_JOB_QUEUED);
+	ksk_crew_push(&w->crew, 30);
+	assert_int_equal(job->stage, KSK_JOB_ASKED);
+	assert_int_equal(job->worker, 1);
+	/* A second death ends it. */
+	ksk_crew_dead(&w->crew, 1, 1);
+	assert_int_equal(job->stage, KSK_JOB_LOST);
+	assert_string_not_equal(w->ticket[0].why, "");
+	assert_int_equal(w->crew.asked + w->crew.queued, 0);
+}
+
+static void
+test_a_failed_job_waits_for_its_workers_death(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	struct ksk_job *job = &w->ticket[0].job[0];
+	say(w, 0, job->number, KSK_JOB_FAILED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(job->stage, KSK_JOB_HELD);
+	ksk_crew_push(&w->crew, 20);
+	assert_int_equal(job->stage, KSK_JOB_HELD);
+	ksk_crew_dead(&w->crew, 0, 1);
+	ksk_crew_push(&w->crew, 30);
+	assert_int_equal(job->stage, KSK_JOB_ASKED);
+	assert_int_equal(job->worker, 1);
+}
+
+static void
+test_a_refused_job_is_lost_at_once(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_REFUSED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
+	assert_string_equal(w->ticket[0].why, "because");
+}
+
+static void
+test_overdue_is_reported_once(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_false(ksk_crew_overdue(&w->crew, 2010, &late));
+	assert_true(ksk_crew_overdue(&w->crew, 2011, &late));
+	assert_int_equal(late.index, 0);
+	assert_int_equal(late.generation, 1);
+	assert_false(ksk_crew_overdue(&w->crew, 2012, &late));
+	/* It gets nothing new. */
+	queue(w, 1, 2012);
+	ksk_crew_push(&w->crew, 2012);
+	assert_int_equal(w->ticket[1].job[0].worker, 1);
+}
+
+static void
+test_a_wrong_signature_makes_its_worker_overdue(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	w->crew.worker[1].wrong = true;
+	assert_true(ksk_crew_overdue(&w->crew, 20, &late));
+	assert_int_equal(late.index, 1);
+}
+
+static void
+test_waiting_without_a_worker_ends(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS - 1, &late));
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_QUEUED);
+	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS, &late));
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
+	assert_int_equal(w->ticket[0].state, KSK_STATE_TOKEN_DOWN);
+	/* With a known reason it ends at once, with that reason. */
+	struct ksk_ctl_state told = {.state = KSK_STATE_LOCKED};
+	ksk_text_copy(told.why, sizeof told.why, "wrong PIN");
+	ksk_crew_token_state(&w->crew, &told);
+	queue(w, 1, 5000);
+	assert_false(ksk_crew_overdue(&w->crew, 5001, &late));
+	assert_int_equal(w->ticket[1].job[0].stage, KSK_JOB_LOST);
+	assert_int_equal(w->ticket[1].state, KSK_STATE_LOCKED);
+	assert_string_equal(w->ticket[1].why, "wrong PIN");
+}
+
+static void
+test_looking_again_leaves_no_gap(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	ksk_crew_look_again(&w->crew);
+	queue(w, 0, 10);
+	struct ksk_wire body;
+	ksk_crew_push(&w->crew, 10);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ASKED);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+	assert_true(next(w, 0, KSK_LNK_KEYS_SET, &body));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_no_worker_no_state_ready),
+		TEST(test_what_kskd_says_counts_while_no_worker_is_up),
+		TEST(test_jobs_are_spread_and_limited),
+		TEST(test_few_jobs_go_to_different_workers),
+		TEST(test_a_signature_is_answered_not_yet_signed),
+		TEST(test_an_answer_nobody_asked_for_breaks_the_format),
+		TEST(test_only_death_lets_a_job_be_asked_again),
+		TEST(test_a_failed_job_waits_for_its_workers_death),
+		TEST(test_a_refused_job_is_lost_at_once),
+		TEST(test_overdue_is_reported_once),
+		TEST(test_a_wrong_signature_makes_its_worker_overdue),
+		TEST(test_waiting_without_a_worker_ends),
+		TEST(test_looking_again_leaves_no_gap),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_inforce - which policy may come into force after which, the keys it
+ * brings, and the rate.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "appliance/signer/inforce.h"
+#include "tests/unit/sample_table.h"
+
+static const struct ksk_start_signer start = {
+	.token_count = 2, .token = {"main", "spare"}};
+
+struct world {
+	struct ksk_keyring *keyring;
+	struct ksk_inforce now;
+	bool has;
+	uint64_t version;
+	uint8_t hash[KSK_HASH_LEN];
+};
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	assert_non_null(w);
+	assert_int_equal(ksk_keyring_new(&start, &w->keyring), KSK_OK);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	ksk_inforce_wipe(&w->now);
+	ksk_keyring_free(&w->keyring);
+	free(w);
+	return 0;
+}
+
+static enum ksk_err
+load(struct world *w, int fd, const uint8_t *appliance, struct ksk_fault *fault)
+{
+	struct ksk_inforce next = {0};
+	enum ksk_err err = ksk_inforce_load(fd, appliance, w->has, w->version,
+		w->hash, &w->now, w->keyring, &next, fault);
+	close(fd);
+	if (err != KSK_OK)
+		return err;
+	ksk_inforce_wipe(&w->now);
+	w->now = next;
+	w->has = true;
+	w->version = next.table.version;
+	memcpy(w->hash, next.table.hash, sizeof w->hash);
+	return KSK_OK;
+}
+
+static void
+accept_policy(struct world *w, unsigned version, const char *second,
+	const char *comment)
+{
+	struct ksk_fault fault = {.text = ""};
+	enum ksk_err err = load(w, sample_memfd(version, second, comment),
+		sample_appliance, &fault);
+	if (err != KSK_OK)
+		fail_msg("%s", fault.text);
+}
+
+static void
+refuse_policy(
+	struct world *w, int fd, const uint8_t *appliance, const char *word)
+{
+	struct ksk_fault fault = {.text = ""};
+	assert_int_equal(load(w, fd, appliance, &fault), KSK_ERR_BAD_INPUT);
+	assert_non_null(strstr(fault.text, word));
+}
+
+static void
+test_versions_only_grow(void **state)
+{
+	struct world *w = *state;
+	accept_policy(w, 5, "main", "x");
+	accept_policy(w, 5, "main", "x");
+	refuse_policy(w, sample_memfd(5, "main", "y"), sample_appliance,
+		"other content");
+	refuse_policy(
+		w, sample_memfd(4, "main", "x"), sample_appliance, "lower");
+	accept_policy(w, 6, "main", "y");
+	assert_int_equal(w->now.table.version, 6);
+}
+
+static void
+test_another_appliance_is_refused(void **state)
+{
+	static const uint8_t other[KSK_ID_LEN] = {9};
+	refuse_policy(*state, sample_memfd(1, "main", "x"), other,
+		"for the appliance ab010203");
+}
+
+static void
+test_an_unsealed_table_is_refused(void **state)
+{
+	struct world *w = *state;
+	int fd = memfd_create("t", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	struct ksk_fault fault = {.text = ""};
+	assert_int_not_equal(load(w, fd, sample_appliance, &fault), KSK_OK);
+}
+
+static void
+test_keys_keep_their_place_over_reloads(void **state)
+{
+	struct world *w = *state;
+	accept_policy(w, 1, "main", "x");
+	assert_int_equal(ksk_keyring_slots(w->keyring, 0), 2);
+	uint32_t first = w->now.key_of[0];
+	for (unsigned v = 2; v < 50; v++)
+		accept_policy(w, v, "main", "x");
+	assert_int_equal(ksk_keyring_slots(w->keyring, 0), 2);
+	assert_int_equal(w->now.key_of[0], first);
+	/* On another token it is another key. */
+	accept_policy(w, 50, "spare", "x");
+	assert_int_equal(ksk_keyring_slots(w->keyring, 0), 2);
+	assert_int_equal(ksk_keyring_slots(w->keyring, 1), 1);
+}
+
+static void
+test_an_unknown_token_has_no_key(void **state)
+{
+	struct world *w = *state;
+	accept_policy(w, 1, "nowhere", "x");
+	struct ksk_name name = sample_name("b.example.");
+	const struct ksk_zone *zone = ksk_table_zone_find(&w->now.table, &name);
+	assert_non_null(zone);
+	assert_int_equal(w->now.key_of[zone->ksks.first], KSK_NO_KEY);
+}
+
+static void
+test_zones_of_each_client(void **state)
+{
+	struct world *w = *state;
+	accept_policy(w, 1, "main", "x");
+	for (size_t i = 0; i < w->now.table.client_count; i++) {
+		const struct ksk_client *c = &w->now.table.clients[i];
+		assert_int_equal(w->now.zones_of[i],
+			strcmp(c->name, "one") == 0 ? 2 : 1);
+	}
+}
+
+static void
+test_rate_counts_within_its_time(void **state)
+{
+	struct world *w = *state;
+	accept_policy(w, 1, "main", "x");
+	struct ksk_name name = sample_name("a.example.");
+	const struct ksk_zone *zone = ksk_table_zone_find(&w->now.table, &name);
+	uint8_t pin[KSK_PIN_LEN] = {0};
+	const struct ksk_client *client = ksk_table_client_find(
+		&w->now.table, pin);
+	assert_non_null(client);
+	uint64_t now = 3600 * 1000;
+	for (uint32_t i = 0; i < 7; i++) {
+		assert_int_equal(
+			ksk_inforce_recent(&w->now, zone, client, now), i);
+		ksk_inforce_count(&w->now, zone, client, now);
+	}
+	assert_int_equal(
+		ksk_inforce_recent(&w->now, zone, client, now + 3599), 7);
+	assert_int_equal(
+		ksk_inforce_recent(&w->now, zone, client, now + 3600), 7);
+	assert_in_range(
+		ksk_inforce_recent(&w->now, zone, client, now + 5400), 3, 4);
+	assert_int_equal(
+		ksk_inforce_recent(&w->now, zone, client, now + 7200), 0);
+	/* Another client has its own count; so has another zone. */
+	pin[KSK_PIN_LEN - 1] = 1;
+	const struct ksk_client *two = ksk_table_client_find(
+		&w->now.table, pin);
+	assert_non_null(two);
+	assert_int_equal(ksk_inforce_recent(&w->now, zone, two, now), 0);
+	/* A reload forgets nothing. */
+	accept_policy(w, 2, "main", "x");
+	zone = ksk_table_zone_find(&w->now.table, &name);
+	pin[KSK_PIN_LEN - 1] = 0;
+	client = ksk_table_client_find(&w->now.table, pin);
+	assert_int_equal(ksk_inforce_recent(&w->now, zone, client, now), 7);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_versions_only_grow),
+		TEST(test_another_appliance_is_refused),
+		TEST(test_an_unsealed_table_is_refused),
+		TEST(test_keys_keep_their_place_over_reloads),
+		TEST(test_an_unknown_token_has_no_key),
+		TEST(test_zones_of_each_client),
+		TEST(test_rate_counts_within_its_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
