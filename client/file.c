@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file - see file.h.
+ */
+#include "client/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Reads until the end; room has max + 2 bytes: one more than allowed, and the
+ * final zero. */
+static enum ksk_err
+read_all(int fd, uint8_t *room, size_t max, size_t *out_len)
+{
+	size_t len = 0;
+
+	while (len <= max) {
+		ssize_t n = read(fd, room + len, max + 1 - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return KSK_ERR_IO;
+		if (n == 0) {
+			room[len] = 0;
+			*out_len = len;
+			return KSK_OK;
+		}
+		len += (size_t)n;
+	}
+	return KSK_ERR_TOO_LARGE;
+}
+
+static enum ksk_err
+read_fd(int fd, const char *path, size_t max, uint8_t **out_data,
+	size_t *out_len, struct ksk_fault *fault)
+{
+	uint8_t *room = malloc(max + 2);
+	enum ksk_err err;
+
+	if (room == NULL) {
+		ksk_fault_set(fault, "no memory is left");
+		return KSK_ERR_NO_MEMORY;
+	}
+	err = read_all(fd, room, max, out_len);
+	if (err == KSK_OK) {
+		*out_data = room;
+		return KSK_OK;
+	}
+	ksk_wipe(room, max + 2);
+	free(room);
+	if (err == KSK_ERR_TOO_LARGE)
+		ksk_fault_set(fault, "%s: longer than %zu bytes", path, max);
+	else
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+	return err;
+}
+
+static enum ksk_err
+open_file(const char *path, int *out_fd, struct ksk_fault *fault)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? KSK_ERR_NOT_FOUND : KSK_ERR_IO;
+	}
+	*out_fd = fd;
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_file_read(const char *path, size_t max, uint8_t **out_data, size_t *out_len,
+	struct ksk_fault *fault)
+{
+	enum ksk_err err;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return read_fd(STDIN_FILENO, "standard input", max, out_data,
+			out_len, fault);
+	err = open_file(path, &fd, fault);
+	if (err != KSK_OK)
+		return err;
+	err = read_fd(fd, path, max, out_data, out_len, fault);
+	(void)close(fd);
+	return err;
+}
+
+static enum ksk_err
+check_secret(int fd, const char *path, struct ksk_fault *fault)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		return KSK_ERR_IO;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		ksk_fault_set(fault, "%s: not a regular file", path);
+		return KSK_ERR_PERMISSION;
+	}
+	if (st.st_uid != geteuid() && st.st_uid != 0) {
+		ksk_fault_set(fault, "%s: belongs to another user", path);
+		return KSK_ERR_PERMISSION;
+	}
+	if ((st.st_mode & 077) != 0) {
+		ksk_fault_set(fault,
+			"%s: others may read or write it; run: chmod 600 %s",
+			path, path);
+		return KSK_ERR_PERMISSION;
+	}
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_file_read_secret(const char *path, size_t max, uint8_t **out_data,
+	size_t *out_len, struct ksk_fault *fault)
+{
+	enum ksk_err err;
+	int fd;
+
+	err = open_file(path, &fd, fault);
+	if (err != KSK_OK)
+		return err;
+	err = check_secret(fd, path, fault);
+	if (err == KSK_OK)
+		err = read_fd(fd, path, max, out_data, out_len, fault);
+	(void)close(fd);
+	return err;
+}
+
+static bool
+write_all(int fd, const uint8_t *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Makes a rename or a new name last. */
+static void
+sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL
+		? strdup(".")
+		: strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	int fd;
+
+	if (folder == NULL)
+		return;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		/* Some file systems can't; the file itself is synced. */
+		(void)fsync(fd);
+		(void)close(fd);
+	}
+	free(folder);
+}
+
+/* The mode of the file that is replaced; for a new one what umask leaves. */
+static mode_t
+mode_of(const char *path)
+{
+	struct stat st;
+	mode_t mask;
+
+	if (stat(path, &st) == 0)
+		return st.st_mode & 07777;
+	mask = umask(0);
+	(void)umask(mask);
+	return 0666 & ~mask;
+}
+
+static bool
+write_and_rename(const char *temporary, int fd, const char *path,
+	const void *data, size_t len)
+{
+	bool good = write_all(fd, data, len) &&
+		fchmod(fd, mode_of(path)) == 0 && fsync(fd) == 0;
+
+	/* close reports what a network file system could not keep. */
+	if (close(fd) != 0)
+		good = false;
+	return good && rename(temporary, path) == 0;
+}
+
+enum ksk_err
+ksk_file_replace(
+	const char *path, const void *data, size_t len, struct ksk_fault *fault)
+{
+	size_t cap = strlen(path) + sizeof(".XXXXXX");
+	char *temporary = malloc(cap);
+	enum ksk_err err = KSK_ERR_IO;
+	int fd;
+
+	if (temporary == NULL) {
+		ksk_fault_set(fault, "no memory is left");
+		return KSK_ERR_NO_MEMORY;
+	}
+	(void)snprintf(temporary, cap, "%s.XXXXXX", path);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if (!write_and_rename(temporary, fd, path, data, len)) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		(void)unlink(temporary);
+		goto out;
+	}
+	sync_folder(path);
+	err = KSK_OK;
+out:
+	free(temporary);
+	return err;
+}
+
+enum ksk_err
+ksk_file_create(
+	const char *path, const void *data, size_t len, struct ksk_fault *fault)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool good;
+
+	if (fd < 0) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		return errno == EEXIST ? KSK_ERR_AMBIGUOUS : KSK_ERR_IO;
+	}
+	good = write_all(fd, data, len) && fsync(fd) == 0;
+	if (close(fd) != 0)
+		good = false;
+	if (!good) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		(void)unlink(path);
+		return KSK_ERR_IO;
+	}
+	sync_folder(path);
+	return KSK_OK;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy - what can be done with a policy without an appliance: `check FILE`
+ * compiles it as kskd-policy does and names all that is wrong; `rules` lists
+ * the rules that refusals name.
+ */
+#include "client/file.h"
+#include "client/output.h"
+#include "client/verb.h"
+
+#include "appliance/policy/compile.h"
+#include "appliance/policy/rules.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POLICY_MAX (4u * 1024u * 1024u)
+
+enum { APPLIANCE };
+
+struct policy {
+	const struct ksk_ctl *ctl;
+	bool has_appliance;
+	uint8_t appliance[KSK_ID_LEN];
+};
+
+static enum ksk_ctl_exit
+print_good(const struct ksk_ctl *ctl, const char *path,
+	const struct ksk_table *table)
+{
+	char hex[2 * KSK_HASH_LEN + 1];
+	struct ksk_text text = {0};
+	enum ksk_err err;
+
+	if (ctl->json) {
+		err = ksk_out_json(json_pack(
+			"{s:s, s:b, s:I, s:o, s:I, s:I, s:[]}", "file", path,
+			"good", 1, "version", (json_int_t)table->version,
+			"hash", ksk_json_hex(table->hash, KSK_HASH_LEN),
+			"zones", (json_int_t)table->zone_count, "clients",
+			(json_int_t)table->client_count, "errors"));
+		return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
+	}
+	ksk_hex_write(ksk_span_of(table->hash, KSK_HASH_LEN), hex, sizeof(hex));
+	ksk_text_add(&text,
+		"%s: version %llu, %zu zones, %zu clients, SHA-256 %s\n", path,
+		(unsigned long long)table->version, table->zone_count,
+		table->client_count, hex);
+	err = text.failed ? KSK_ERR_NO_MEMORY
+			  : ksk_out_text(text.data, text.len);
+	ksk_text_free(&text);
+	return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
+}
+
+static enum ksk_ctl_exit
+print_bad(const struct ksk_ctl *ctl, const char *path,
+	const struct ksk_faults *faults)
+{
+	json_t *errors = json_array();
+
+	for (size_t i = 0; i < faults->count; i++) {
+		ksk_say_plain("%s:%s", path, faults->list[i].text);
+		(void)json_array_append_new(
+			errors, json_string(faults->list[i].text));
+	}
+	if (ctl->json &&
+		ksk_out_json(json_pack("{s:s, s:b, s:O}", "file", path, "good",
+			0, "errors", errors)) != KSK_OK)
+		ksk_say("%s: has errors", path);
+	json_decref(errors);
+	return KSK_CTL_BAD_INPUT;
+}
+
+static enum ksk_ctl_exit
+check_text(const struct policy *policy, const char *path, struct ksk_span text)
+{
+	struct ksk_faults *faults = calloc(1, sizeof(*faults));
+	struct ksk_fault fault = {0};
+	struct ksk_table table;
+	enum ksk_ctl_exit exit = KSK_CTL_BAD_INPUT;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	enum ksk_err err = KSK_ERR_NO_MEMORY;
+
+	if (faults != NULL)
+		err = ksk_policy_compile(text,
+			policy->has_appliance ? policy->appliance : NULL,
+			(uint64_t)time(NULL), &bytes, &len, faults);
+	if (err == KSK_ERR_BAD_INPUT)
+		exit = print_bad(policy->ctl, path, faults);
+	else if (err != KSK_OK)
+		ksk_say("%s: %s", path, ksk_err_text(err));
+	else if (ksk_table_open(ksk_span_of(bytes, len), &table, &fault) !=
+		KSK_OK)
+		ksk_say("%s: %s", path, fault.text);
+	else
+		exit = print_good(policy->ctl, path, &table);
+	free(bytes);
+	free(faults);
+	return exit;
+}
+
+static enum ksk_ctl_exit
+check(const struct policy *policy, const char *path)
+{
+	struct ksk_fault fault = {0};
+	uint8_t *text = NULL;
+	size_t len = 0;
+	enum ksk_ctl_exit exit;
+
+	if (ksk_file_read(path, POLICY_MAX, &text, &len, &fault) != KSK_OK) {
+		ksk_say("%s", fault.text);
+		return KSK_CTL_BAD_INPUT;
+	}
+	exit = check_text(policy, path, ksk_span_of(text, len));
+	free(text);
+	return exit;
+}
+
+static enum ksk_ctl_exit
+rules(const struct ksk_ctl *ctl)
+{
+	struct ksk_text text = {0};
+	json_t *list = json_array();
+	enum ksk_err err = KSK_ERR_NO_MEMORY;
+
+	for (size_t i = 0; ksk_rules_id(i) != NULL; i++) {
+		ksk_text_add(&text, "%-20s %s\n", ksk_rules_id(i),
+			ksk_rules_sentence(i));
+		(void)json_array_append_new(list,
+			json_pack("{s:s, s:s}", "id", ksk_rules_id(i),
+				"sentence", ksk_rules_sentence(i)));
+	}
+	if (ctl->json)
+		err = ksk_out_json(json_incref(list));
+	else if (!text.failed)
+		err = ksk_out_text(text.data, text.len);
+	ksk_text_free(&text);
+	json_decref(list);
+	return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
+}
+
+static enum ksk_err
+take_appliance(struct policy *policy, const char *value)
+{
+	size_t len = 0;
+
+	if (ksk_hex_read(value, strlen(value), policy->appliance, KSK_ID_LEN,
+		    &len) != KSK_OK ||
+		len != KSK_ID_LEN) {
+		ksk_say("--appliance takes the %u hexadecimal digits of "
+			"an appliance's id, not %s",
+			2 * KSK_ID_LEN, value);
+		return KSK_ERR_BAD_INPUT;
+	}
+	policy->has_appliance = true;
+	return KSK_OK;
+}
+
+static enum ksk_ctl_exit
+run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
+{
+	struct policy policy = {.ctl = ctl};
+	const char *value;
+	int found;
+
+	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0) {
+		if (take_appliance(&policy, value) != KSK_OK)
+			return KSK_CTL_USAGE;
+	}
+	if (found != KSK_ARGS_END)
+		return found == KSK_ARGS_HELP ? KSK_CTL_DONE : KSK_CTL_USAGE;
+	if (argc - optind == 2 && strcmp(argv[optind], "check") == 0)
+		return check(&policy, argv[optind + 1]);
+	if (argc - optind == 1 && strcmp(argv[optind], "rules") == 0 &&
+		!policy.has_appliance)
+		return rules(ctl);
+	ksk_say("policy takes `check FILE` or `rules`");
+	return KSK_CTL_USAGE;
+}
+
+const struct ksk_verb ksk_verb_policy = {
+	.name = "policy",
+	.operands = "check FILE | rules",
+	.sentence = "Checks a policy file without an appliance, or lists the "
+		    "rules.",
+	.options =
+		{
+			[APPLIANCE] = {"appliance", "HEX",
+				"the policy must name this appliance"},
+			{NULL, NULL, NULL},
+		},
+	.run = run,
+};
