@@ -64,6 +64,7 @@ choose_and_make(struct ksk_module *m, P11KitUri *uri,
 	CK_TOKEN_INFO *want = p11_kit_uri_get_token_info(uri);
 	CK_TOKEN_INFO info = {0};
 	PKCS11_SLOT *slot;
+	char shown[33];
 	char label[33];
 	bool taken;
 	enum ksk_err r;
@@ -75,12 +76,15 @@ choose_and_make(struct ksk_module *m, P11KitUri *uri,
 			"label from there");
 		return KSK_ERR_BAD_INPUT;
 	}
-	ksk_p11_text(want->label, sizeof(want->label), label);
+	ksk_p11_text(want->label, sizeof(want->label), shown);
+	/* Cryptoki wants 32 bytes, padded with blanks; libp11 hands on the
+	 * pointer as it is. */
+	(void)snprintf(label, sizeof(label), "%-32s", shown);
 	slot = free_slot(m, uri, &taken);
 	if (taken) {
 		ksk_fault_set(fault,
 			"a token \"%s\" is there already; nothing was changed",
-			label);
+			shown);
 		return KSK_ERR_AMBIGUOUS;
 	}
 	if (slot == NULL) {

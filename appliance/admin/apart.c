@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* apart - see apart.h. apart_work.c does the work itself. */
+#include "appliance/admin/apart.h"
+
+#include "appliance/admin/apart_work.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The module gets this long for C_Finalize when all else is done. */
+#define LEAVE_SEC 5u
+
+static bool
+drop_rights(struct ksk_config_user user)
+{
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) != 0 ||
+			setresgid(user.gid, user.gid, user.gid) != 0 ||
+			setresuid(user.uid, user.uid, user.uid) != 0))
+		return false;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0
+#ifndef KSK_SANITIZED
+		&& prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+#endif
+		;
+}
+
+static bool
+set_environment(const struct ksk_config_token *token)
+{
+	if (clearenv() != 0)
+		return false;
+	for (size_t i = 0; i < token->environment_count; i++) {
+		char *line = strdup(token->environment[i]);
+
+		if (line == NULL || putenv(line) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A fork does not keep pages locked; without the lock they are still in no
+ * core dump. */
+static void
+lock_pins(const struct ksk_apart_order *order)
+{
+	(void)mlock(order->pin, sizeof(*order->pin));
+	if (order->so_pin != NULL)
+		(void)mlock(order->so_pin, sizeof(*order->so_pin));
+}
+
+static _Noreturn void
+work_apart(const struct ksk_config_token *token, struct ksk_config_user user,
+	const struct ksk_apart_order *order, struct ksk_apart_result *result)
+{
+	struct ksk_token *open = NULL;
+
+	lock_pins(order);
+	if (!drop_rights(user) || !set_environment(token)) {
+		ksk_fault_set(&result->fault,
+			"can't become the token's user (uid %u): %s",
+			(unsigned)user.uid, strerror(errno));
+		result->code = KSK_EXIT_INTERNAL;
+	} else {
+		ksk_apart_work(token, order, result, &open);
+	}
+	result->done = true;
+	(void)alarm(LEAVE_SEC); /* its default action ends the process */
+	ksk_token_close(&open);
+	_exit(0);
+}
+
+/* The process apart may have been taken over by its module: what it left is
+ * bytes from outside. */
+static void
+check_result(struct ksk_apart_result *r)
+{
+	r->fault.text[sizeof(r->fault.text) - 1] = '\0';
+	r->name.label[sizeof(r->name.label) - 1] = '\0';
+	r->name.serial[sizeof(r->name.serial) - 1] = '\0';
+	if (r->count > KSK_APART_KEYS)
+		r->count = KSK_APART_KEYS;
+	for (size_t i = 0; i < r->count; i++) {
+		struct ksk_apart_key *k = &r->key[i];
+
+		k->label[sizeof(k->label) - 1] = '\0';
+		k->why[sizeof(k->why) - 1] = '\0';
+		if (k->id_len > sizeof(k->id))
+			k->id_len = sizeof(k->id);
+		if (k->dnskey_len > sizeof(k->dnskey))
+			k->dnskey_len = 0;
+	}
+}
+
+/* Returns the status of the process, -1 if there is none. */
+static int
+wait_for(pid_t pid)
+{
+	int status = -1;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return status;
+}
+
+enum ksk_exit
+ksk_apart_run(const struct ksk_config_token *token, struct ksk_config_user user,
+	const struct ksk_apart_order *order,
+	struct ksk_apart_result **out_result)
+{
+	struct ksk_apart_result *result = mmap(NULL, sizeof(*result),
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enum ksk_exit code;
+	pid_t pid;
+	int status;
+
+	if (result == MAP_FAILED || (pid = fork()) < 0) {
+		ksk_say("no process or memory for the token's work: %s",
+			strerror(errno));
+		return KSK_EXIT_INTERNAL;
+	}
+	if (pid == 0)
+		work_apart(token, user, order, result);
+	status = wait_for(pid);
+	check_result(result);
+	code = result->code;
+	if (!result->done) {
+		ksk_say("the module ended the process that used it (%s %d)",
+			WIFSIGNALED(status) ? "signal" : "status",
+			WIFSIGNALED(status) ? WTERMSIG(status)
+					    : WEXITSTATUS(status));
+		code = KSK_EXIT_MODULE;
+	} else if (code != KSK_EXIT_OK) {
+		(void)ksk_fail(code, result->err, &result->fault);
+	}
+	if (code != KSK_EXIT_OK)
+		ksk_apart_free(&result);
+	*out_result = result;
+	return code;
+}
+
+void
+ksk_apart_free(struct ksk_apart_result **result)
+{
+	if (*result != NULL)
+		(void)munmap(*result, sizeof(**result));
+	*result = NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* key - what the verbs about keys share. */
+#ifndef KSK_ADMIN_KEY_H
+#define KSK_ADMIN_KEY_H
+
+#include "appliance/admin/apart.h"
+#include "hsm/keymap.h"
+
+/* Prints records in zone text, without TTL. types: bits. */
+#define KSK_PRINT_DNSKEY 1u
+#define KSK_PRINT_DS 2u /* digest types 2 and 4 */
+#define KSK_PRINT_CDS 4u
+#define KSK_PRINT_CDNSKEY 8u
+void ksk_key_print(const struct ksk_apart_key *key, const struct ksk_name *zone,
+	unsigned types);
+
+/* Adds a line to the keymap. Present already: says so, KSK_EXIT_OK. On failure
+ * says why and returns the exit code. */
+enum ksk_exit ksk_keymap_add(const struct ksk_config *config,
+	const struct ksk_config_token *token, const struct ksk_name *zone,
+	const struct ksk_apart_key *key);
+
+/* Checks that the keymap can be read before a key is made for it. */
+enum ksk_exit ksk_keymap_check(const struct ksk_config *config);
+
+/* Lists a token's keys; label "" for all. Says why on failure. */
+enum ksk_exit ksk_key_ask(const struct ksk_config *config,
+	const struct ksk_config_token *token, const char *pin_file,
+	uint8_t rsa_algorithm, const char *label,
+	struct ksk_apart_result **out_result);
+
+#endif
