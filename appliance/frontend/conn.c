@@ -191,7 +191,7 @@ ksk_conn_linger(struct ksk_conn *conn)
 	if (event_add(conn->linger, NULL) != 0)
 		ksk_conn_drop(conn);
 	else
-		ksk_conn_rearm(conn);
+		ksk_deadline_arm(conn);
 }
 
 void
@@ -207,7 +207,7 @@ ksk_conn_settle(struct ksk_conn *conn)
 		ksk_conn_linger(conn);
 		return;
 	}
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 void
@@ -249,7 +249,7 @@ open_conn(struct ksk_conn *conn)
 	conn->state = KSK_CONN_OPEN;
 	conn->since_ms = ksk_clock_mono_ms();
 	(void)bufferevent_priority_set(conn->bev, KSK_PRIORITY_CLIENT);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 /* OpenSSL has sent its alert; it must not be lost to a reset. */
@@ -344,7 +344,7 @@ ksk_conn_accept(struct ksk_frontend *front, int fd, struct ksk_peer *peer,
 		return;
 	}
 	(void)bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 void

@@ -104,9 +104,6 @@ void ksk_conn_end(struct ksk_conn *conn, enum ksk_status status);
 /* Goes on with ending once nothing is outstanding. */
 void ksk_conn_settle(struct ksk_conn *conn);
 
-/* Sets the timer to the connection's next deadline. */
-void ksk_conn_rearm(struct ksk_conn *conn);
-
 /* Closes the connections whose pin is no longer listed. */
 void ksk_conn_check_pins(struct ksk_frontend *front);
 

@@ -78,7 +78,7 @@ find(const struct ksk_conn *conn)
 }
 
 void
-ksk_conn_rearm(struct ksk_conn *conn)
+ksk_deadline_arm(struct ksk_conn *conn)
 {
 	const struct deadline next = find(conn);
 	const uint64_t now_ms = ksk_clock_mono_ms();
@@ -103,7 +103,7 @@ ksk_deadline_passed(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (ksk_clock_mono_ms() < over.at_ms)
-		ksk_conn_rearm(conn);
+		ksk_deadline_arm(conn);
 	else if (over.reason != KSK_FOLD_NONE)
 		ksk_conn_refuse(conn, over.reason);
 	else if (conn->state == KSK_CONN_OPEN)

@@ -11,6 +11,11 @@
 
 #include <event2/event.h>
 
+struct ksk_conn;
+
+/* Sets the timer to the connection's next deadline, or stops it. */
+void ksk_deadline_arm(struct ksk_conn *conn);
+
 /* The timer's callback; arg: the connection. */
 void ksk_deadline_passed(evutil_socket_t fd, short what, void *arg);
 

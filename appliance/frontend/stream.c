@@ -5,6 +5,7 @@
 #include "appliance/frontend/stream.h"
 
 #include "appliance/base/clock.h"
+#include "appliance/frontend/deadline.h"
 #include "appliance/frontend/frontend.h"
 #include "protocol/frame.h"
 
@@ -123,7 +124,7 @@ ksk_stream_readable(struct bufferevent *bev, void *arg)
 		pause_reading(conn);
 	else
 		find_frame(conn);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 struct ksk_span
@@ -153,7 +154,7 @@ ksk_stream_taken(struct ksk_conn *conn)
 	conn->outstanding++;
 	conn->waiting = false;
 	find_frame(conn);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 static void
@@ -201,7 +202,7 @@ ksk_stream_written(struct bufferevent *bev, void *arg)
 	conn->since_ms = ksk_clock_mono_ms();
 	offer_again(conn);
 	ksk_conn_settle(conn);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 void
@@ -213,7 +214,7 @@ ksk_stream_reply(struct ksk_conn *conn, struct ksk_span message, bool close)
 		ksk_conn_end(conn, KSK_STATUS_DONE);
 	offer_again(conn);
 	ksk_conn_settle(conn);
-	ksk_conn_rearm(conn);
+	ksk_deadline_arm(conn);
 }
 
 /* {1: 0, 2: status}: the number of a request that has none is 0
