@@ -88,6 +88,8 @@ sort_clients(struct ksk_work *work)
 void
 ksk_compile_clients(struct ksk_work *work, const struct ksk_doc *doc)
 {
+	size_t before = work->faults->count;
+
 	for (size_t i = 0; i < doc->clients_count; i++) {
 		struct ksk_at at = {.key = "clients", .index = i};
 
@@ -96,6 +98,7 @@ ksk_compile_clients(struct ksk_work *work, const struct ksk_doc *doc)
 	if (work->err != KSK_OK || doc->clients_count == 0)
 		return;
 	check_unique(work, doc);
+	work->clients_faulty = work->faults->count != before;
 	if (work->err == KSK_OK)
 		sort_clients(work);
 }

@@ -19,28 +19,34 @@ ksk_compile_pin(struct ksk_work *work, const struct ksk_ds *ds,
 	ksk_vec_put(work, &work->pins, &pin);
 }
 
-static size_t
-pin_line(struct ksk_work *work, const struct ksk_at *at,
-	const struct ksk_ds_place *pin)
+/* Builds the place of a pin; list is its room for the upper step. */
+static struct ksk_at
+pin_at(const struct ksk_at *at, const struct ksk_ds_place *pin,
+	struct ksk_at *list)
 {
-	struct ksk_at list = {.up = at, .key = pin->list, .index = pin->index};
-	struct ksk_at key = {.up = &list, .key = "keys", .index = pin->key};
-
-	return ksk_work_line(
-		work, pin->key == KSK_NO_INDEX ? &list : &key, "ds");
+	*list = (struct ksk_at){
+		.up = at, .key = pin->list, .index = pin->index};
+	if (pin->key == KSK_NO_INDEX)
+		return *list;
+	return (struct ksk_at){.up = list, .key = "keys", .index = pin->key};
 }
 
+/* The later of the two in the text is the one that is wrong. */
 static void
-fault_pin(struct ksk_work *work, const struct ksk_at *at,
-	const struct ksk_ds_place *pin, size_t line)
+fault_pins(struct ksk_work *work, const struct ksk_at *at,
+	const struct ksk_ds_place *a, const struct ksk_ds_place *b)
 {
-	struct ksk_at list = {.up = at, .key = pin->list, .index = pin->index};
-	struct ksk_at key = {.up = &list, .key = "keys", .index = pin->key};
+	struct ksk_at list_a, list_b;
+	struct ksk_at at_a = pin_at(at, a, &list_a);
+	struct ksk_at at_b = pin_at(at, b, &list_b);
+	size_t line_a = ksk_work_line(work, &at_a, "ds");
+	size_t line_b = ksk_work_line(work, &at_b, "ds");
+	bool swapped = line_b < line_a;
 
-	ksk_work_fault(work, pin->key == KSK_NO_INDEX ? &list : &key, "ds",
+	ksk_work_fault(work, swapped ? &at_a : &at_b, "ds",
 		"this key stands already in line %zu; a key has one owner and "
 		"one entry",
-		line);
+		swapped ? line_b : line_a);
 }
 
 void
@@ -52,8 +58,7 @@ ksk_compile_pins_unique(struct ksk_work *work, const struct ksk_at *at)
 		for (size_t k = 0; k < i; k++) {
 			if (!ksk_ds_equal(&pins[i].ds, &pins[k].ds))
 				continue;
-			fault_pin(work, at, &pins[i],
-				pin_line(work, at, &pins[k]));
+			fault_pins(work, at, &pins[k], &pins[i]);
 			break;
 		}
 	}

@@ -42,6 +42,7 @@ struct ksk_work {
 	enum ksk_err err; /* KSK_ERR_NO_MEMORY stays */
 	struct ksk_table_head head;
 	struct ksk_vec part[KSK_SECTION_COUNT];
+	bool clients_faulty;  /* then zones' clients are not judged */
 	struct ksk_vec names; /* struct ksk_client_name, sorted by name */
 	struct ksk_vec pins;  /* struct ksk_ds_place of one zone */
 };

@@ -48,6 +48,9 @@ compile_clients(struct ksk_work *work, const struct ksk_at *at,
 	const uint32_t *list;
 
 	zone->clients.first = (uint32_t)vec->count;
+	/* One wrong name at the top is one fault, not one in each zone. */
+	if (work->clients_faulty)
+		return;
 	for (size_t i = 0; i < doc->clients_count; i++) {
 		struct ksk_at here = {.up = at, .key = "clients", .index = i};
 		const struct ksk_client_name *found = NULL;
