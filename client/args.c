@@ -174,7 +174,7 @@ ksk_args_help_common(void)
 void
 ksk_args_help(const struct ksk_verb *verb)
 {
-	(void)printf("kskctl %s%s%s%s\n%s\n\n", verb->name,
+	(void)printf("usage: kskctl %s%s%s%s\n%s\n\n", verb->name,
 		verb->options[0].name != NULL ? " [options]" : "",
 		verb->operands[0] != '\0' ? " " : "", verb->operands,
 		verb->sentence);

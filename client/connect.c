@@ -236,6 +236,7 @@ ksk_connection_open(const struct ksk_identity *identity,
 {
 	struct ksk_connection *c = calloc(1, sizeof(*c));
 	enum ksk_step step = KSK_STEP_NEXT;
+	bool lost = false;
 
 	if (c == NULL) {
 		ksk_fault_set(fault, "no memory is left");
@@ -244,9 +245,11 @@ ksk_connection_open(const struct ksk_identity *identity,
 	c->identity = identity;
 	c->endpoint = endpoint;
 	c->timeout_ms = timeout_ms;
-	c->fd = ksk_dial(endpoint, timeout_ms, fault);
-	if (c->fd < 0)
+	c->fd = ksk_dial(endpoint, timeout_ms, &lost, fault);
+	if (c->fd < 0) {
+		step = lost ? KSK_STEP_AGAIN : KSK_STEP_NEXT;
 		goto out;
+	}
 	if (!make_ctx(c) || !make_ssl(c)) {
 		ksk_fault_set(fault, "TLS can't be set up with %.200s",
 			identity->path);

@@ -61,7 +61,7 @@ dial_one(const struct addrinfo *to, unsigned timeout_ms, int *out_error)
 
 int
 ksk_dial(const struct ksk_endpoint *endpoint, unsigned timeout_ms,
-	struct ksk_fault *fault)
+	bool *out_lost, struct ksk_fault *fault)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
@@ -70,6 +70,7 @@ ksk_dial(const struct ksk_endpoint *endpoint, unsigned timeout_ms,
 	int error = 0, fd = -1;
 	int found = getaddrinfo(endpoint->host, endpoint->port, &hints, &list);
 
+	*out_lost = false;
 	if (found != 0) {
 		ksk_fault_set(fault, "%s: %s", endpoint->address,
 			gai_strerror(found));
@@ -79,6 +80,7 @@ ksk_dial(const struct ksk_endpoint *endpoint, unsigned timeout_ms,
 		to = to->ai_next)
 		fd = dial_one(to, timeout_ms, &error);
 	freeaddrinfo(list);
+	*out_lost = fd < 0 && error == ECONNRESET;
 	if (fd < 0)
 		ksk_fault_set(
 			fault, "%s: %s", endpoint->address, strerror(error));

@@ -10,9 +10,11 @@
 /*
  * Connects to each address of the host in turn, timeout_ms each. The name is
  * looked up by the system, with the system's own limits.
+ * out_lost: true if the last address took the connection and dropped it at
+ * once: another try may do.
  * Returns a non-blocking descriptor, owned by the caller, or -1 with fault.
  */
 int ksk_dial(const struct ksk_endpoint *endpoint, unsigned timeout_ms,
-	struct ksk_fault *fault);
+	bool *out_lost, struct ksk_fault *fault);
 
 #endif

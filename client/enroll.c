@@ -34,10 +34,12 @@ struct enroll {
 static bool
 is_name(const char *name)
 {
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
 	size_t len = strlen(name);
 
-	return len > 0 && len < KSK_LABEL_CAP &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+	return len > 0 && len < KSK_LABEL_CAP && strspn(name, allowed) == len;
 }
 
 /* The machine's name up to its first dot, what does not fit a name left
@@ -225,7 +227,8 @@ take_option(struct enroll *e, int option, const char *value)
 		(void)snprintf(e->name, sizeof(e->name), "%s", value);
 	else
 		ksk_fault_set(&fault,
-			"a name is 1 to %u of a-z 0-9 - _ . and not %.100s",
+			"a name is 1 to %u letters, digits, dots, hyphens or "
+			"underscores, not %.100s",
 			KSK_LABEL_CAP - 1, value);
 	if (option == SERVER_PIN)
 		e->endpoint.pin_count = 1;

@@ -25,7 +25,7 @@ static const struct ksk_verb *const verbs[] = {
 static void
 help(void)
 {
-	(void)printf("kskctl [options] VERB [options] …\n\n");
+	(void)printf("usage: kskctl [options] VERB [options] …\n\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		(void)printf(
 			"  %-10s %s\n", verbs[i]->name, verbs[i]->sentence);
