@@ -193,8 +193,8 @@ print(const struct enroll *e)
 
 	ksk_hex_write(ksk_span_of(e->pin, KSK_PIN_LEN), hex, sizeof(hex));
 	if (e->ctl->json) {
-		err = ksk_out_json(json_pack("{s:s, s:s, s:s}", "name", e->name,
-			"pin", hex, "profile", e->profile.path));
+		err = ksk_out_json(json_pack("{s:s, s:s, s:o}", "name", e->name,
+			"pin", hex, "profile", ksk_json_path(e->profile.path)));
 	} else {
 		ksk_text_add(&text,
 			"# add to the policy; then list the name at each "

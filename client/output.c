@@ -140,6 +140,14 @@ ksk_json_refusals(const struct ksk_refusal *list, size_t count)
 }
 
 json_t *
+ksk_json_path(const char *path)
+{
+	json_t *value = json_string(path);
+
+	return value != NULL ? value : json_string("?");
+}
+
+json_t *
 ksk_json_hex(const uint8_t *bytes, size_t len)
 {
 	char hex[2 * 64 + 1];

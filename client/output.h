@@ -36,6 +36,9 @@ KSK_MUST_USE enum ksk_err ksk_out_json(json_t *value);
 json_t *ksk_json_refusal(const struct ksk_refusal *refusal);
 json_t *ksk_json_refusals(const struct ksk_refusal *list, size_t count);
 
+/* A path; "?" if it is no UTF-8, which JSON can't hold. */
+json_t *ksk_json_path(const char *path);
+
 json_t *ksk_json_hex(const uint8_t *bytes, size_t len);
 json_t *ksk_json_name(const struct ksk_name *name);
 json_t *ksk_json_time(uint64_t seconds);           /* RFC 3339 */

@@ -37,10 +37,11 @@ print_good(const struct ksk_ctl *ctl, const char *path,
 
 	if (ctl->json) {
 		err = ksk_out_json(json_pack(
-			"{s:s, s:b, s:I, s:o, s:I, s:I, s:[]}", "file", path,
-			"good", 1, "version", (json_int_t)table->version,
-			"hash", ksk_json_hex(table->hash, KSK_HASH_LEN),
-			"zones", (json_int_t)table->zone_count, "clients",
+			"{s:o, s:b, s:I, s:o, s:I, s:I, s:[]}", "file",
+			ksk_json_path(path), "good", 1, "version",
+			(json_int_t)table->version, "hash",
+			ksk_json_hex(table->hash, KSK_HASH_LEN), "zones",
+			(json_int_t)table->zone_count, "clients",
 			(json_int_t)table->client_count, "errors"));
 		return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
 	}
@@ -67,8 +68,9 @@ print_bad(const struct ksk_ctl *ctl, const char *path,
 			errors, json_string(faults->list[i].text));
 	}
 	if (ctl->json &&
-		ksk_out_json(json_pack("{s:s, s:b, s:O}", "file", path, "good",
-			0, "errors", errors)) != KSK_OK)
+		ksk_out_json(json_pack("{s:o, s:b, s:O}", "file",
+			ksk_json_path(path), "good", 0, "errors", errors)) !=
+			KSK_OK)
 		ksk_say("%s: has errors", path);
 	json_decref(errors);
 	return KSK_CTL_BAD_INPUT;

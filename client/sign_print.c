@@ -106,10 +106,11 @@ ksk_sign_print_json(const struct ksk_sign_set *set,
 	for (size_t i = 0; i < rrset->count; i++)
 		(void)json_array_append_new(records,
 			json_record(rrset, rrset->type, rrset->rdata[i]));
-	value = json_pack("{s:s, s:o, s:s, s:I, s:s, s:o}", "file", set->path,
-		"zone", ksk_json_name(&rrset->owner), "type",
-		ksk_type_text(rrset->type, type), "ttl", (json_int_t)rrset->ttl,
-		"status", fates[fate], "records", records);
+	value = json_pack("{s:o, s:o, s:s, s:I, s:s, s:o}", "file",
+		ksk_json_path(set->path), "zone", ksk_json_name(&rrset->owner),
+		"type", ksk_type_text(rrset->type, type), "ttl",
+		(json_int_t)rrset->ttl, "status", fates[fate], "records",
+		records);
 	if (value == NULL)
 		return NULL;
 	if (fate == KSK_SIGN_DONE || fate == KSK_SIGN_PERMITTED)

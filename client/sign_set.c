@@ -79,6 +79,8 @@ ksk_sign_set_load(struct ksk_sign_set *set)
 		return KSK_OK;
 	}
 	say_faults(set->path, "", &faults);
+	if (faults.count == 0)
+		ksk_say("%s: %s", label(set->path), ksk_err_text(err));
 	return err;
 }
 
@@ -101,7 +103,9 @@ ksk_sign_evidence_load(struct ksk_sign_evidence *evidence)
 	err = ksk_zonetext_read(
 		ksk_span_of(text, len), &options, &evidence->zone, &faults);
 	free(text);
-	if (err != KSK_OK)
+	if (err != KSK_OK && faults.count == 0)
+		ksk_say("%s: %s", label(evidence->path), ksk_err_text(err));
+	else if (err != KSK_OK)
 		say_faults(evidence->path, "", &faults);
 	return err;
 }

@@ -480,6 +480,30 @@ class Sign(Case):
         self.sign()
         self.sign(cds, code=UNVERIFIED)
 
+    def test_a_ksk_that_stands_later(self):
+        """`from` and `until` decide for a window that lies ahead."""
+        now = int(time.time())
+        later, soon_gone = (fake.Key(self.dir, n, ZONE) for n in "ab")
+        keys = self.fake.keys
+
+        def with_both(request):
+            reply = keys(request)
+            reply[3][5] += [self.fake.ksk_entry(later, stands=False),
+                            self.fake.ksk_entry(soon_gone)]
+            reply[3][5][1][3] = now + 7200
+            reply[3][5][2][4] = now + 3600
+            return reply
+        self.fake.keys = with_both
+        self.fake.signers = [self.fake.ksk, soon_gone]
+        done = self.sign()
+        self.assertNotIn(ap.dnskey_line(ZONE, later.rdata), done.out)
+        ahead = ("--inception", str(now + 7200), self.input)
+        self.sign(*ahead, code=UNVERIFIED)
+        self.fake.signers = [self.fake.ksk, later]
+        done = self.sign(*ahead)
+        self.assertIn(ap.dnskey_line(ZONE, later.rdata), done.out)
+        self.assertNotIn(ap.dnskey_line(ZONE, soon_gone.rdata), done.out)
+
     def test_a_ksk_that_is_not_there(self):
         entry = self.fake.ksk_entry(self.fake.ksk)
         del entry[1]
