@@ -189,5 +189,5 @@ main(int argc, char **argv)
 		ksk_say("standard output can't be written");
 		return KSK_EXIT_FILE;
 	}
-	return code;
+	return (int)code;
 }

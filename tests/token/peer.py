@@ -135,10 +135,12 @@ class Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX,
                                          socket.SOCK_SEQPACKET)
         theirs.setblocking(False)
-        self.link = ours
+        old, self.link = self.link, ours
         send(self.control, struct.pack(">HBHI", LINK, 2, self.index,
                                        generation), [theirs.fileno()])
         theirs.close()
+        if old is not None:
+            old.close()
         return self
 
     def keys(self, wanted):
@@ -203,8 +205,14 @@ class Worker:
         self.control.close()
         if self.link is not None:
             self.link.close()
+        if not self.log.closed:
+            self.saved = self.text()
+            self.log.close()
 
     def text(self):
+        """The worker's log."""
+        if self.log.closed:
+            return self.saved
         self.log.seek(0)
         return self.log.read().decode()
 
