@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+static void keep_log(cyaml_log_t level, void *ctx, const char *fmt,
+	va_list args) KSK_FORMAT(3, 0);
+
 /* Keeps the first error that libcyaml logs. */
 static void
 keep_log(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
