@@ -97,7 +97,7 @@ check_credential(const struct ksk_config_reader *r, unsigned index,
 		ksk_yaml_fault(r->yaml, r->fault,
 			key_of(key, index, "pin.credential"),
 			"\"%s\" is no credential's name; write NAME of "
-			"LoadCredential=NAME:… in the unit",
+			"LoadCredential=NAME:... in the unit",
 			text);
 		return KSK_ERR_BAD_INPUT;
 	}

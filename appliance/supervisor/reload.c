@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reload - see reload.h.
+ */
+#include "appliance/supervisor/reload.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/supervisor/control.h"
+#include "appliance/supervisor/notify.h"
+#include "appliance/supervisor/procs.h"
+#include "appliance/supervisor/workers.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWERS_WITHIN_MS 10000u
+
+static void
+end_reload(struct kskd *k)
+{
+	const bool again = k->reload.again;
+
+	ksk_settings_free(&k->reload.next);
+	k->reload.phase = KSK_RELOAD_NONE;
+	k->reload.again = false;
+	for (size_t i = 0; i < k->proc_count; i++)
+		k->proc[i].answer = KSK_ANSWER_NONE;
+	if (!k->stop.on)
+		ksk_notify("READY=1");
+	if (again && !k->stop.on)
+		ksk_reload_begin(k);
+}
+
+/* Everything stays as it was. */
+static void
+refuse(struct kskd *k, const char *why)
+{
+	ksk_log(KSK_LOG_ERROR, "reload-refused",
+		"nothing is changed, the appliance goes on as before", "why",
+		why, (const char *)NULL);
+	for (size_t i = 0; i < k->proc_count; i++) {
+		struct ksk_proc *proc = &k->proc[i];
+
+		if (proc->answer != KSK_ANSWER_NONE &&
+			proc->phase == KSK_PHASE_READY)
+			ksk_control_number(
+				k, proc, KSK_CTL_ABORT, k->reload.number);
+	}
+	end_reload(k);
+}
+
+/* Loads the files. Returns false with the reason in fault. */
+static bool
+load_next(struct kskd *k, struct ksk_fault *fault)
+{
+	const char *fixed;
+
+	if (ksk_settings_load(k->config_path, &k->reload.next, fault) !=
+		KSK_EXIT_OK)
+		return false;
+	fixed = ksk_settings_fixed(&k->settings.config, &k->reload.next.config);
+	if (fixed != NULL) {
+		ksk_fault_set(fault,
+			"%s: the key \"%s\" has changed, which takes a restart",
+			k->config_path, fixed);
+		return false;
+	}
+	if (memcmp(k->settings.appliance, k->reload.next.appliance,
+		    KSK_ID_LEN) != 0) {
+		ksk_fault_set(fault,
+			"the appliance id has changed, which takes a restart");
+		return false;
+	}
+	return ksk_policy_run_start(&k->reload.run, k->folder, &k->reload.next,
+		       fault) == KSK_OK;
+}
+
+void
+ksk_reload_begin(struct kskd *k)
+{
+	struct ksk_fault fault = {""};
+
+	if (k->reload.phase != KSK_RELOAD_NONE) {
+		k->reload.again = true;
+		return;
+	}
+	k->reload.number++;
+	ksk_notify_reloading();
+	ksk_settings_init(&k->reload.next);
+	if (!load_next(k, &fault)) {
+		refuse(k, fault.text);
+		return;
+	}
+	k->reload.phase = KSK_RELOAD_READING;
+	k->reload.until_ms = k->reload.run.until_ms;
+}
+
+/* A child that was starting when the answers were counted gets both packets;
+ * if it can't use what all others could, COMMIT comes to it unasked, it ends,
+ * and starts with the new settings. */
+void
+ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc)
+{
+	if (proc->phase != KSK_PHASE_READY ||
+		proc->settings == k->settings_number)
+		return;
+	proc->settings = k->settings_number;
+	ksk_control_prepare(k, proc, &k->settings, k->settings_number);
+	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
+}
+
+/* All have agreed. */
+static void
+commit(struct kskd *k)
+{
+	char before[KSK_TOKEN_MAX][KSK_PIN_IDENTITY_CAP];
+
+	for (size_t i = 0; i < KSK_TOKEN_MAX; i++)
+		memcpy(before[i], k->settings.pin[i].identity,
+			KSK_PIN_IDENTITY_CAP);
+	ksk_settings_free(&k->settings);
+	k->settings = k->reload.next;
+	ksk_settings_init(&k->reload.next);
+	k->settings_number = k->reload.number;
+	for (size_t i = 0; i < k->proc_count; i++) {
+		struct ksk_proc *proc = &k->proc[i];
+
+		if (proc->answer == KSK_ANSWER_NONE) {
+			ksk_reload_catch_up(k, proc);
+			continue;
+		}
+		proc->settings = k->settings_number;
+		ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
+	}
+	ksk_workers_sources(k, before);
+	ksk_log(KSK_LOG_INFO, "reload-done", "the new files are in use",
+		(const char *)NULL);
+	end_reload(k);
+}
+
+static void
+commit_if_all(struct kskd *k)
+{
+	for (size_t i = 0; i < k->proc_count; i++) {
+		if (k->proc[i].answer == KSK_ANSWER_DUE)
+			return;
+	}
+	commit(k);
+}
+
+static void
+ask_all(struct kskd *k)
+{
+	k->reload.phase = KSK_RELOAD_PREPARING;
+	k->reload.until_ms = ksk_clock_mono_ms() + ANSWERS_WITHIN_MS;
+	for (size_t i = 0; i < k->proc_count; i++) {
+		struct ksk_proc *proc = &k->proc[i];
+
+		if (proc->phase != KSK_PHASE_READY)
+			continue;
+		proc->answer = KSK_ANSWER_DUE;
+		ksk_control_prepare(k, proc, &k->reload.next, k->reload.number);
+	}
+	commit_if_all(k);
+}
+
+/* The first fault, and that there are more: kskadm shows them all. */
+static void
+first_fault(const struct kskd *k, struct ksk_fault *fault)
+{
+	const char *faults = k->reload.run.faults;
+	const size_t len = strcspn(faults, "\n");
+	const bool more = faults[len] != '\0' && faults[len + 1] != '\0';
+
+	ksk_fault_set(fault, "%s: %.*s%s", k->reload.next.config.policy,
+		(int)len, faults,
+		more ? " (and more: kskadm policy check)" : "");
+}
+
+void
+ksk_reload_policy_ended(struct kskd *k, int status)
+{
+	struct ksk_fault fault = {""};
+	const enum ksk_exit code = ksk_policy_run_finish(
+		&k->reload.run, status, &k->reload.next, &fault);
+
+	if (k->stop.on) {
+		end_reload(k);
+		return;
+	}
+	if (code == KSK_EXIT_OK) {
+		ask_all(k);
+		return;
+	}
+	if (fault.text[0] == '\0')
+		first_fault(k, &fault);
+	refuse(k, fault.text);
+}
+
+enum ksk_err
+ksk_reload_prepared(struct kskd *k, struct ksk_proc *proc,
+	const struct ksk_ctl_prepared *answer)
+{
+	struct ksk_fault fault;
+
+	/* About a reload that is over; or from one that caught up. */
+	if (answer->number < k->reload.number ||
+		answer->number == k->settings_number)
+		return KSK_OK;
+	if (answer->number != k->reload.number)
+		return KSK_ERR_MALFORMED;
+	/* This reload was refused before the child had answered. */
+	if (k->reload.phase != KSK_RELOAD_PREPARING ||
+		proc->answer != KSK_ANSWER_DUE)
+		return KSK_OK;
+	if (!answer->ok) {
+		ksk_fault_set(
+			&fault, "%s: %s", ksk_proc_program(proc), answer->why);
+		refuse(k, fault.text);
+		return KSK_OK;
+	}
+	proc->answer = KSK_ANSWER_OK;
+	commit_if_all(k);
+	return KSK_OK;
+}
+
+void
+ksk_reload_died(struct kskd *k, struct ksk_proc *proc)
+{
+	struct ksk_fault fault;
+
+	if (k->reload.phase != KSK_RELOAD_PREPARING ||
+		proc->answer == KSK_ANSWER_NONE)
+		return;
+	proc->answer = KSK_ANSWER_NONE;
+	ksk_fault_set(&fault, "%s died while the reload was prepared",
+		ksk_proc_program(proc));
+	refuse(k, fault.text);
+}
+
+void
+ksk_reload_run(struct kskd *k, uint64_t now_ms)
+{
+	if (now_ms < ksk_reload_next(k))
+		return;
+	if (k->reload.phase == KSK_RELOAD_READING) {
+		/* Its death ends the reload. */
+		(void)kill(k->reload.run.pid, SIGKILL);
+		k->reload.until_ms = KSK_NO_MS;
+		return;
+	}
+	refuse(k, "not every child answered within 10 s");
+}
+
+uint64_t
+ksk_reload_next(const struct kskd *k)
+{
+	return k->reload.phase == KSK_RELOAD_NONE ? KSK_NO_MS
+						  : k->reload.until_ms;
+}
+
+void
+ksk_reload_stop(struct kskd *k)
+{
+	switch (k->reload.phase) {
+	case KSK_RELOAD_NONE:
+		break;
+	case KSK_RELOAD_READING:
+		(void)kill(k->reload.run.pid, SIGKILL);
+		break;
+	case KSK_RELOAD_PREPARING:
+		refuse(k, "kskd stops");
+		break;
+	}
+}

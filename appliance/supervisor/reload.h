@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reload - SIGHUP: all files anew, all or nothing, without a gap in service.
+ * kskd reads and checks everything; every child that is ready is given its
+ * part and says whether it can use it; only then all change over.
+ *
+ *	NONE → READING (kskd-policy) → PREPARING (answers) → NONE
+ *
+ * A child that is starting meanwhile catches up when it becomes ready.
+ * Tests: tests/integration/test_supervisor.py
+ */
+#ifndef KSK_SUPERVISOR_RELOAD_H
+#define KSK_SUPERVISOR_RELOAD_H
+
+#include "appliance/supervisor/kskd.h"
+
+/* Begins a reload, or remembers to begin another when this one is over. */
+void ksk_reload_begin(struct kskd *k);
+
+/* Takes the end of kskd-policy. status: of waitpid. */
+void ksk_reload_policy_ended(struct kskd *k, int status);
+
+/* Takes a child's answer. KSK_ERR_MALFORMED: about a
+ * reload that never was. */
+KSK_MUST_USE enum ksk_err ksk_reload_prepared(struct kskd *k,
+	struct ksk_proc *proc, const struct ksk_ctl_prepared *answer);
+
+/* Takes a child's death: if it was asked, the reload is given up. */
+void ksk_reload_died(struct kskd *k, struct ksk_proc *proc);
+
+/* Gives a child that has become ready what changed while it started. */
+void ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc);
+
+/* Gives up what takes too long. */
+void ksk_reload_run(struct kskd *k, uint64_t now_ms);
+
+/* Returns the moment at which ksk_reload_run has something to do. */
+uint64_t ksk_reload_next(const struct kskd *k);
+
+/* Ends a reload that runs, because kskd stops. */
+void ksk_reload_stop(struct kskd *k);
+
+#endif

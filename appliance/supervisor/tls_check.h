@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tls_check - whether TLS key and certificate can be used: both readable, the
+ * key is the certificate's, now lies between its dates. Chains are not
+ * checked: clients pin the key (PROTOCOL.md 1).
+ * Tests: tests/integration/test_supervisor.py
+ */
+#ifndef KSK_SUPERVISOR_TLS_CHECK_H
+#define KSK_SUPERVISOR_TLS_CHECK_H
+
+#include "appliance/base/config.h"
+
+/*
+ * Checks the snapshots of a configuration's key and certificate.
+ * key_fd, certificate_fd: borrowed, PEM. now: seconds since 1970.
+ * KSK_ERR_BAD_INPUT with fault: file, what is wrong, what to do.
+ */
+KSK_MUST_USE enum ksk_err ksk_tls_check(const struct ksk_config *config,
+	int key_fd, int certificate_fd, uint64_t now, struct ksk_fault *fault);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * workers - see workers.h.
+ */
+#include "appliance/supervisor/workers.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/supervisor/control.h"
+#include "appliance/supervisor/death.h"
+#include "appliance/supervisor/files.h"
+#include "appliance/supervisor/mark.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* Logins in a row that nobody knows the outcome of: each may have been a wrong
+ * PIN, and the third one locks a TPM. */
+#define UNKNOWN_MAX 2u
+
+#define REMEDY \
+	"; when the PIN is right, rewrite or touch its source, then reload kskd"
+
+static const struct ksk_config_token *
+config_of(const struct kskd *k, uint16_t token)
+{
+	return &k->settings.config.token[token];
+}
+
+static void
+tell_signer(struct kskd *k, uint16_t index)
+{
+	const struct ksk_token_state *token = &k->token[index];
+	struct ksk_ctl_state state = {
+		.index = index,
+		.state = (uint8_t)token->told,
+		.err = token->told == KSK_STATE_READY ? 0 : token->err,
+	};
+
+	memcpy(state.why, token->told_why, sizeof state.why);
+	ksk_control_token(k, &state);
+}
+
+void
+ksk_workers_tell_signer(struct kskd *k)
+{
+	for (uint16_t i = 0; i < k->settings.config.token_count; i++)
+		tell_signer(k, i);
+}
+
+/* Returns true if a worker of the token is logged in. */
+static bool
+has_login(const struct kskd *k, uint16_t index)
+{
+	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++) {
+		const struct ksk_proc *proc = &k->proc[i];
+
+		if (proc->token == index && proc->logged_in)
+			return true;
+	}
+	return false;
+}
+
+/* Trouble with a login is the token's state only while nobody is logged in.
+ * One line per change, not per try. */
+static void
+review(struct kskd *k, uint16_t index)
+{
+	struct ksk_token_state *token = &k->token[index];
+	const bool ready = has_login(k, index) ||
+		token->trouble == KSK_STATE_READY;
+	const enum ksk_state state = ready ? KSK_STATE_READY : token->trouble;
+	const char *why = ready ? "" : token->why;
+
+	if (token->told == state && strcmp(token->told_why, why) == 0)
+		return;
+	token->told = state;
+	memset(token->told_why, 0, sizeof token->told_why);
+	memcpy(token->told_why, why, strlen(why));
+	ksk_log(ready ? KSK_LOG_INFO : KSK_LOG_ERROR, "token-state",
+		"a token has another state", "token", config_of(k, index)->name,
+		"state", ksk_kskd_state_text(state), "why", ready ? NULL : why,
+		(const char *)NULL);
+	tell_signer(k, index);
+}
+
+static void
+set_trouble(struct kskd *k, uint16_t index, enum ksk_state trouble,
+	enum ksk_err err, const char *why)
+{
+	struct ksk_token_state *token = &k->token[index];
+
+	token->trouble = trouble;
+	token->err = (uint8_t)-err;
+	snprintf(token->why, sizeof token->why, "%s", why);
+	review(k, index);
+}
+
+/* Why a token is locked, from the word of its mark. */
+static const char *
+reason_text(const char *word)
+{
+	if (strcmp(word, "pin-wrong") == 0)
+		return "the token refused the PIN" REMEDY;
+	if (strcmp(word, "pin-locked") == 0)
+		return "the token has locked the PIN; unlock it with the "
+		       "vendor's tool" REMEDY;
+	if (strcmp(word, "pin-unfit") == 0)
+		return "the PIN can't be used with this token" REMEDY;
+	return "two logins in a row ended without an answer, each may have "
+	       "been a refused PIN" REMEDY;
+}
+
+static enum ksk_err
+reason_err(const char *word)
+{
+	if (strcmp(word, "pin-locked") == 0)
+		return KSK_ERR_PIN_LOCKED;
+	return strcmp(word, "pin-wrong") == 0 ? KSK_ERR_PIN_WRONG
+					      : KSK_ERR_TOKEN;
+}
+
+static void
+lock_token(struct kskd *k, uint16_t index, const char *word, const char *detail)
+{
+	struct ksk_fault fault = {""};
+	char why[KSK_FAULT_CAP];
+
+	k->token[index].locked = true;
+	ksk_log(KSK_LOG_ERROR, "pin-refused",
+		"no login is tried any more until the PIN's source changes",
+		"token", config_of(k, index)->name, "reason", word,
+		(const char *)NULL);
+	if (ksk_mark_write(k->settings.config.state, config_of(k, index)->name,
+		    k->settings.pin[index].identity, word, &fault) != KSK_OK)
+		ksk_log(KSK_LOG_ERROR, "mark-not-written", fault.text, "token",
+			config_of(k, index)->name, (const char *)NULL);
+	if (detail[0] == '\0')
+		snprintf(why, sizeof why, "%s", reason_text(word));
+	else
+		snprintf(why, sizeof why, "%.*s (%.*s)", 300, reason_text(word),
+			300, detail);
+	set_trouble(k, index, KSK_STATE_LOCKED, reason_err(word), why);
+}
+
+/* Takes a mark that stands, or clears one for another source. */
+static void
+look_at_mark(struct kskd *k, uint16_t index)
+{
+	const char *name = config_of(k, index)->name;
+	const char *state = k->settings.config.state;
+	char word[KSK_LABEL_CAP];
+
+	if (ksk_mark_stands(
+		    state, name, k->settings.pin[index].identity, word)) {
+		k->token[index].locked = true;
+		set_trouble(k, index, KSK_STATE_LOCKED, reason_err(word),
+			reason_text(word));
+		return;
+	}
+	if (ksk_mark_clear(state, name))
+		ksk_log(KSK_LOG_INFO, "mark-cleared",
+			"the PIN's source has changed, it is tried again",
+			"token", name, (const char *)NULL);
+}
+
+void
+ksk_workers_init(struct kskd *k)
+{
+	for (uint16_t i = 0; i < k->settings.config.token_count; i++) {
+		k->token[i] = (struct ksk_token_state){
+			.trouble = KSK_STATE_TOKEN_DOWN,
+			.err = (uint8_t)-KSK_ERR_AGAIN,
+			.why = "no worker has logged in yet",
+			.told = KSK_STATE_TOKEN_DOWN,
+			.told_why = "no worker has logged in yet",
+			.login = -1,
+		};
+		look_at_mark(k, i);
+	}
+}
+
+void
+ksk_workers_sources(
+	struct kskd *k, char before[KSK_TOKEN_MAX][KSK_PIN_IDENTITY_CAP])
+{
+	for (uint16_t i = 0; i < k->settings.config.token_count; i++) {
+		struct ksk_token_state *token = &k->token[i];
+
+		if (strcmp(before[i], k->settings.pin[i].identity) == 0)
+			continue;
+		token->locked = false;
+		token->unknown = token->fails = 0;
+		token->next_try_ms = 0;
+		look_at_mark(k, i);
+	}
+}
+
+bool
+ksk_workers_may_login(
+	const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms)
+{
+	const struct ksk_token_state *token = &k->token[proc->token];
+
+	return !token->locked && token->login < 0 &&
+		now_ms >= token->next_try_ms;
+}
+
+static void
+login_failed(struct kskd *k, uint16_t index, const struct ksk_ctl_state *login)
+{
+	struct ksk_token_state *token = &k->token[index];
+
+	if (login->err == -KSK_ERR_PIN_WRONG) {
+		lock_token(k, index, "pin-wrong", login->why);
+		return;
+	}
+	if (login->err == -KSK_ERR_PIN_LOCKED) {
+		lock_token(k, index, "pin-locked", login->why);
+		return;
+	}
+	if (login->state == KSK_STATE_LOCKED) {
+		lock_token(k, index, "pin-unfit", login->why);
+		return;
+	}
+	token->fails++;
+	token->next_try_ms = ksk_clock_mono_ms() + ksk_backoff_ms(token->fails);
+	set_trouble(k, index, KSK_STATE_TOKEN_DOWN,
+		(enum ksk_err) - (int)login->err, login->why);
+}
+
+void
+ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
+	const struct ksk_ctl_state *login)
+{
+	struct ksk_token_state *token = &k->token[proc->token];
+	char index[KSK_NUM_CAP];
+
+	proc->login_known = true;
+	ksk_file_close(&proc->pin_fd);
+	token->login = -1;
+	token->unknown = 0;
+	if (login->err != 0) {
+		login_failed(k, proc->token, login);
+		return;
+	}
+	token->fails = 0;
+	proc->logged_in = true;
+	ksk_log(KSK_LOG_INFO, "worker-login", "a worker has logged in", "token",
+		config_of(k, proc->token)->name, "worker",
+		ksk_num(index, proc->index), (const char *)NULL);
+	set_trouble(k, proc->token, KSK_STATE_READY, KSK_OK, "");
+}
+
+/* A PIN that is still in the pipe was not tried. */
+static bool
+was_pin_taken(struct ksk_proc *proc)
+{
+	int left = 0;
+	const bool taken = proc->pin_fd >= 0 &&
+		(ioctl(proc->pin_fd, FIONREAD, &left) != 0 || left == 0);
+
+	ksk_file_close(&proc->pin_fd);
+	return taken;
+}
+
+static void
+died_in_login(
+	struct kskd *k, struct ksk_proc *proc, int status, uint64_t now_ms)
+{
+	struct ksk_token_state *token = &k->token[proc->token];
+	char how[KSK_DEATH_TEXT_CAP], why[KSK_FAULT_CAP];
+
+	token->login = -1;
+	/* The other workers would fare no better. */
+	token->next_try_ms = proc->due_ms;
+	if (was_pin_taken(proc) && ++token->unknown >= UNKNOWN_MAX) {
+		lock_token(k, proc->token, "unknown", "");
+		return;
+	}
+	if (now_ms == proc->due_ms)
+		return;
+	ksk_death_text(status, how);
+	snprintf(why, sizeof why, "workers die before they have logged in (%s)",
+		proc->killed_for != NULL ? proc->killed_for : how);
+	set_trouble(k, proc->token, KSK_STATE_TOKEN_DOWN, KSK_ERR_TOKEN, why);
+}
+
+void
+ksk_workers_died(
+	struct kskd *k, struct ksk_proc *proc, int status, uint64_t now_ms)
+{
+	if (k->stop.on)
+		return;
+	if (!proc->login_known)
+		died_in_login(k, proc, status, now_ms);
+	/* Its end after a login that failed follows the token's back-off, not
+	 * a second one of its own. */
+	if (proc->login_known && !proc->logged_in) {
+		proc->fails = 0;
+		proc->due_ms = now_ms;
+	}
+	proc->logged_in = false;
+	review(k, proc->token);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * workers - logins. Of all workers of a token one at most logs in at a time,
+ * so that a PIN that is wrong costs one try however many workers there are.
+ * A refused PIN locks the token here, durably (mark.h), until its source
+ * changes; other trouble is tried again with back-off.
+ * Tests: tests/integration/test_supervisor.py
+ */
+#ifndef KSK_SUPERVISOR_WORKERS_H
+#define KSK_SUPERVISOR_WORKERS_H
+
+#include "appliance/supervisor/kskd.h"
+
+/* Sets up the tokens; marks of earlier runs hold or are cleared. */
+void ksk_workers_init(struct kskd *k);
+
+/* Takes new PINs into account, after a reload: clears the lock of each token
+ * whose source has changed. before: the identities until now. */
+void ksk_workers_sources(
+	struct kskd *k, char before[KSK_TOKEN_MAX][KSK_PIN_IDENTITY_CAP]);
+
+/* Returns true if a worker may start, which means: log in. */
+bool ksk_workers_may_login(
+	const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms);
+
+/* Takes a worker's report of its login. */
+void ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
+	const struct ksk_ctl_state *login);
+
+/* Takes a worker's death. */
+void ksk_workers_died(
+	struct kskd *k, struct ksk_proc *proc, int status, uint64_t now_ms);
+
+/* Tells a new signer how the tokens are. */
+void ksk_workers_tell_signer(struct kskd *k);
+
+#endif
