@@ -330,7 +330,7 @@ static enum ksk_err
 read_pin_and_login(struct ksk_worker *w, struct ksk_pin *pin, int pin_fd,
 	enum ksk_exit *out_code, struct ksk_fault *fault)
 {
-	enum ksk_err r = ksk_pin_read(pin, pin_fd, PIN_WAIT_MS, fault);
+	enum ksk_err r = ksk_pin_read_fd(pin, pin_fd, PIN_WAIT_MS, fault);
 
 	(void)close(pin_fd);
 	if (r != KSK_OK) {
@@ -420,14 +420,14 @@ leave(struct ksk_worker *w, enum ksk_exit code)
 {
 	const struct sigaction action = {.sa_handler = on_alarm};
 
-	leaving_with = code;
+	leaving_with = (int)code;
 	if (sigaction(SIGALRM, &action, NULL) != 0)
 		abort();
 	(void)alarm(LEAVE_SEC);
 	ksk_worker_free(w);
 	ksk_token_close(&w->token);
 	(void)alarm(0);
-	ksk_child_exit(code);
+	ksk_child_exit((int)code);
 }
 
 int
@@ -443,7 +443,7 @@ main(void)
 	w->control = ksk_child_begin(PROGRAM);
 	code = take_start(w, &pin_fd, &keymap_fd);
 	if (code != KSK_EXIT_OK || pin_fd < 0)
-		ksk_child_exit(code);
+		ksk_child_exit((int)code);
 	if (ksk_pin_new(&pin) != KSK_OK || !set_environment(&w->start)) {
 		ksk_log(KSK_LOG_ERROR, "not-started",
 			"no memory, or no page may be locked "
@@ -452,7 +452,7 @@ main(void)
 		ksk_child_exit(KSK_EXIT_INTERNAL);
 	}
 	if ((code = enter_sandbox(&w->start)) != KSK_EXIT_OK)
-		ksk_child_exit(code);
+		ksk_child_exit((int)code);
 	ksk_probe(PROGRAM);
 	if ((code = load_keymap(w, keymap_fd)) == KSK_EXIT_OK &&
 		(code = open_token(w, &pin, pin_fd)) == KSK_EXIT_OK &&

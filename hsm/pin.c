@@ -135,7 +135,7 @@ read_all(int fd, unsigned timeout_ms, uint8_t *data, size_t cap,
 }
 
 enum ksk_err
-ksk_pin_read(struct ksk_pin *pin, int fd, unsigned timeout_ms,
+ksk_pin_read_fd(struct ksk_pin *pin, int fd, unsigned timeout_ms,
 	struct ksk_fault *fault)
 {
 	struct page *page = (struct page *)pin;

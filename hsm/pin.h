@@ -42,7 +42,7 @@ KSK_MUST_USE enum ksk_err ksk_pin_set(
  * a pipe that nobody closes must not hang the caller.
  * Further KSK_ERR_IO with fault: not readable, a folder, or too slow.
  */
-KSK_MUST_USE enum ksk_err ksk_pin_read(struct ksk_pin *pin, int fd,
+KSK_MUST_USE enum ksk_err ksk_pin_read_fd(struct ksk_pin *pin, int fd,
 	unsigned timeout_ms, struct ksk_fault *fault);
 
 /*

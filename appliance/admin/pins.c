@@ -62,7 +62,7 @@ ksk_pins_file(const char *path, struct ksk_pin **out_pin)
 	if (r == KSK_OK) {
 		struct ksk_fault why = {""};
 
-		r = ksk_pin_read(pin, fd, FILE_WAIT_MS, &why);
+		r = ksk_pin_read_fd(pin, fd, FILE_WAIT_MS, &why);
 		(void)close(fd);
 		if (r != KSK_OK)
 			ksk_fault_set(&fault, "%s: %.500s", path, why.text);
@@ -76,7 +76,7 @@ ksk_pins_file(const char *path, struct ksk_pin **out_pin)
 }
 
 /* One line from the terminal, which gives a line at a time and no end of file:
- * ksk_pin_read would wait for one. */
+ * ksk_pin_read_fd would wait for one. */
 static enum ksk_err
 read_line(int tty, struct ksk_pin *pin, struct ksk_fault *fault)
 {

@@ -75,7 +75,7 @@ read_through_pipe(struct ksk_pin *pin, const char *bytes, size_t len)
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_int_equal(write(fds[1], bytes, len), (ssize_t)len);
 	close(fds[1]);
-	r = ksk_pin_read(pin, fds[0], 1000, NULL);
+	r = ksk_pin_read_fd(pin, fds[0], 1000, NULL);
 	close(fds[0]);
 	return r;
 }
@@ -116,12 +116,13 @@ test_odd_sources(void **state)
 
 	(void)state;
 	assert_int_equal(ksk_pin_new(&pin), KSK_OK);
-	assert_int_equal(ksk_pin_read(pin, folder, 1000, &fault), KSK_ERR_IO);
+	assert_int_equal(
+		ksk_pin_read_fd(pin, folder, 1000, &fault), KSK_ERR_IO);
 	assert_true(fault.text[0] != '\0');
 	close(folder);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_int_equal(write(fds[1], "1234", 4), 4);
-	assert_int_equal(ksk_pin_read(pin, fds[0], 20, &fault), KSK_ERR_IO);
+	assert_int_equal(ksk_pin_read_fd(pin, fds[0], 20, &fault), KSK_ERR_IO);
 	assert_int_equal(pin->len, 0);
 	close(fds[0]);
 	close(fds[1]);
