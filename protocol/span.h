@@ -78,4 +78,10 @@ void ksk_hex_write(struct ksk_span bytes, char *out, size_t out_cap);
 KSK_MUST_USE enum ksk_err ksk_hex_read(const char *text, size_t text_len,
 	uint8_t *out, size_t out_cap, size_t *out_len);
 
+/*
+ * Copies a text, cut at whole bytes to fit, with a final zero.
+ * out_cap: bytes of room, at least 1. text: NULL counts as "".
+ */
+void ksk_text_copy(char *out, size_t out_cap, const char *text);
+
 #endif

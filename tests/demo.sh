@@ -27,11 +27,13 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
+exec 3>&1
 title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+# Shows a command, also where its output goes to a file.
 run() {
-	printf '$'
-	printf ' %s' "$@"
-	printf '\n'
+	printf '$' >&3
+	printf ' %s' "$@" >&3
+	printf '\n' >&3
 	"$@"
 }
 free_port() {
@@ -174,7 +176,7 @@ www A 192.0.2.2
 \$INCLUDE dnskey.zone
 END
 run dnssec-signzone -q -P -x -K bind -o "$zone" -f zone.signed unsigned.zone \
-	bind/K*.key >/dev/null
+	"$(basename bind/K*.key .key)" >/dev/null
 cat rrsig.zone >>zone.signed
 run dnssec-verify -o "$zone" zone.signed
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* As kskd-policy has it. */
 #define POLICY_MAX_LEN (64u * 1024u * 1024u)
@@ -122,18 +123,22 @@ load_tokens(struct ksk_settings *s, struct ksk_fault *fault)
 	return KSK_EXIT_OK;
 }
 
-/* The signer opens it; here only what an operator forgets. */
+/* The signer opens the journal, and begins one where kskadm init allows it;
+ * here only what an operator forgets. */
 static enum ksk_exit
 check_journal(const struct ksk_settings *s, struct ksk_fault *fault)
 {
+	char folder[KSK_PATH_CAP];
 	struct stat st;
 
-	if (stat(s->config.journal, &st) == 0 || errno == EACCES)
+	memcpy(folder, s->config.journal, sizeof folder);
+	*strrchr(folder, '/') = '\0';
+	if (folder[0] == '\0' || stat(folder, &st) == 0 || errno == EACCES)
 		return KSK_EXIT_OK;
 	ksk_fault_set(fault,
-		"journal %s: %s; if this appliance is new, run: kskadm init; "
-		"else restore it",
-		s->config.journal, strerror(errno));
+		"the journal's folder %s: %s; if this appliance is new, run: "
+		"kskadm init; else restore it",
+		folder, strerror(errno));
 	return KSK_EXIT_JOURNAL;
 }
 

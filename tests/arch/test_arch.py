@@ -103,8 +103,9 @@ class Tree(unittest.TestCase):
     def test_first_lines(self):
         for _, path in files(".c", ".h"):
             text = read(path)
-            self.assertTrue(text.startswith(
-                "/* SPDX-License-Identifier: BSD-2-Clause */\n/*\n * "), path)
+            self.assertRegex(
+                text, r"\A/\* SPDX-License-Identifier: BSD-2-Clause \*/\n"
+                r"/\*(\n \*)? \w", path)
 
     def test_forbidden_words(self):
         pattern = re.compile(

@@ -465,7 +465,8 @@ class Appliance:
                     "ns A 192.0.2.1\n" + "\n".join(lines) + "\n")
         signed = os.path.join(folder, "signed")
         sh("dnssec-signzone", "-q", "-P", "-x", "-K", zsk.folder, "-o", zone,
-           "-f", signed, unsigned, os.path.join(zsk.folder, zsk.base))
+           "-f", signed, unsigned, os.path.join(zsk.folder, zsk.base),
+           cwd=folder)
         with open(signed, "a", encoding="ascii") as f:
             for rdata in rrsigs:
                 f.write(rrsig_line(zone, rdata, keyset[3]) + "\n")

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+"""Bad days that an operator makes or meets: each is one line that names cause
+and remedy, a stable state or exit code, no loop, no abort."""
+import os
+import shutil
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import appliance as ap  # noqa: E402
+
+
+class States(unittest.TestCase):
+    def setUp(self):
+        self.a = ap.standard(workers=4)
+        self.addCleanup(self.a.__exit__)
+
+    def status(self, client="auto"):
+        with self.a.peer(client) as peer:
+            return peer.ask(ap.STATUS)[3]
+
+    def wait_state(self, want, seconds=15):
+        def seen():
+            try:
+                return self.status()[4] == want
+            except OSError:
+                return False
+        ap.wait_for(seen, seconds)
+        return self.status()
+
+    def sign(self):
+        a = self.a
+        with a.peer() as peer:
+            begin = time.monotonic()
+            reply = a.sign(peer, a.zone, [a.zsk1, a.zsk2])
+            return reply, time.monotonic() - begin
+
+    def test_wrong_pin_is_tried_once_however_many_workers(self):
+        a = self.a
+        with open(a.path("etc/pin.main"), encoding="ascii") as f:
+            right = f.read()
+        a.write("etc/pin.main", "0000wrong\n", 0o600)
+        a.start(ready=False)
+        status = self.wait_state(2)      # locked
+        self.assertIn("PIN", status[5])
+        time.sleep(2)
+        self.assertEqual(len(a.log_lines("worker-login")), 1,
+                         a.log_text())
+        reply, seconds = self.sign()
+        self.assertEqual(reply[2], ap.NOT_READY)
+        self.assertIn("locked", reply[5])
+        self.assertLess(seconds, 0.5 * ap.SLOW)
+        # A restart is no new try; a changed source is.
+        a.stop()
+        a.start(ready=False)
+        self.wait_state(2)
+        self.assertEqual(len(a.log_lines("worker-login")), 1)
+        a.write("etc/pin.main", right, 0o600)
+        a.reload()
+        self.wait_state(0)
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+        self.assertNotIn("0000wrong", a.log_text())
+        self.assertNotIn(right.strip(), a.log_text())
+
+    def test_a_missing_key_takes_only_its_zone(self):
+        a = self.a
+        a.add_ksk("other.example.", "ksk2")
+        zsk = ap.Zsk(a.path("other"), "other.example.")
+        a.add_zone("other.example.", ["ksk2"], {"alpha": [zsk]})
+        # A key that is nowhere: the pinned one with a byte changed.
+        key = bytearray(a.ksks["ksk2"])
+        a.ksks["ksk2"] = bytes(zsk.rdata[:1] + b"\x01" + zsk.rdata[2:])
+        a.version = 0
+        a.write_policy()
+        a.start(ready=False)
+        status = self.wait_state(3)      # key-missing
+        self.assertEqual(status[12][0][1], ap.wire_name("other.example."))
+        reply, _ = self.sign()
+        self.assertEqual(reply[2], ap.DONE)
+        with a.peer() as peer:
+            reply = a.sign(peer, "other.example.", [zsk])
+        self.assertEqual(reply[2], ap.NOT_READY)
+        self.assertIn("key-missing", reply[5])
+        a.ksks["ksk2"] = bytes(key)
+        a.write_policy()
+        a.reload()
+        self.wait_state(0)
+        with a.peer() as peer:
+            reply = a.sign(peer, "other.example.", [zsk])
+        self.assertEqual(reply[2], ap.DONE, reply)
+
+    def test_a_key_not_in_the_keymap_does_not_sign(self):
+        a = self.a
+        with open(a.path("etc/keymap"), encoding="ascii") as f:
+            keymap = f.read()
+        a.write("etc/keymap", "# empty\n")
+        a.start(ready=False)
+        ap.wait_for(lambda: a.log_lines("started") or
+                    a.process.poll() is not None)
+        self.assertIsNone(a.process.poll(), a.log_text())
+
+        def asked():
+            try:
+                return self.sign()[0]
+            except OSError:
+                return None
+        reply = ap.wait_for(asked)
+        self.assertEqual(reply[2], ap.NOT_READY)
+        a.write("etc/keymap", keymap)
+        a.reload()
+        ap.wait_for(lambda: self.sign()[0][2] == ap.DONE)
+
+    def test_the_token_goes_and_comes_back(self):
+        a = self.a
+        a.start()
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+        os.rename(a.path("tokens"), a.path("gone"))
+
+        def failing():
+            return self.sign()[0][2] == ap.NOT_READY
+        ap.wait_for(failing)
+        self.wait_state(1)               # token-down
+        reply, seconds = self.sign()
+        self.assertIn("token-down", reply[5])
+        self.assertLess(seconds, 0.5 * ap.SLOW)
+        os.rename(a.path("gone"), a.path("tokens"))
+        self.wait_state(0, 20)
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+
+    def run_to_end(self):
+        a = self.a
+        a.start(ready=False)
+        status = a.process.wait(15 * ap.SLOW)
+        a.process = None
+        errors = [x for x in a.log_text().splitlines() if "error" in x]
+        self.assertEqual(len(errors), 1, a.log_text())
+        os.unlink(a.log)
+        return status, errors[0]
+
+    def test_misconfigurations_end_with_one_line(self):
+        a = self.a
+        exit_codes = {"CONFIG": 3, "POLICY": 4, "TLS": 5, "LISTEN": 6,
+                      "FILE": 7, "MODULE": 8, "PIN_SOURCE": 12,
+                      "JOURNAL": 14}
+
+        def check(code, *words):
+            status, line = self.run_to_end()
+            self.assertEqual(status, exit_codes[code], line)
+            for word in words:
+                self.assertIn(word, line)
+
+        with open(a.path("etc/kskd.yaml"), encoding="utf-8") as f:
+            good = f.read()
+        a.write("etc/kskd.yaml", good.replace("workers: 4", "wokers: 4"))
+        check("CONFIG", "line", "wokers")
+        a.write("etc/kskd.yaml", good.replace(ap.SOFTHSM, "/nowhere.so"))
+        check("MODULE", "/nowhere.so")
+        a.write("etc/kskd.yaml", good)
+        os.chmod(a.path("etc/kskd.yaml"), 0o666)
+        check("FILE", "kskd.yaml", "chmod")
+        os.chmod(a.path("etc/kskd.yaml"), 0o644)
+
+        os.rename(a.path("etc/tls.crt"), a.path("etc/x"))
+        check("FILE", "tls.crt")
+        os.rename(a.path("etc/x"), a.path("etc/tls.crt"))
+        a.write("etc/empty", "")
+        shutil.copy(a.path("etc/tls.crt"), a.path("etc/x"))
+        a.write("etc/tls.crt", "no certificate\n")
+        check("TLS", "tls.crt")
+        shutil.copy(a.path("etc/x"), a.path("etc/tls.crt"))
+
+        a.write("etc/policy.yaml", "kind: policy\n  bad: [\n")
+        check("POLICY", "policy.yaml", "line")
+        a.version = 0
+        a.write_policy()
+
+        with open(a.path("etc/pin.main"), encoding="ascii") as f:
+            pin = f.read()
+        a.write("etc/pin.main", "", 0o600)
+        check("PIN_SOURCE", "pin.main", "empty")
+        a.write("etc/pin.main", pin, 0o600)
+        os.chmod(a.path("etc/pin.main"), 0o644)
+        check("FILE", "pin.main")
+        os.chmod(a.path("etc/pin.main"), 0o600)
+
+        import socket
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", a.port))
+            s.listen()
+            check("LISTEN", str(a.port))
+
+        os.rename(a.path("state/appliance-id"), a.path("etc/y"))
+        check("FILE", "kskadm init")
+        os.rename(a.path("etc/y"), a.path("state/appliance-id"))
+        # And after all that it starts.
+        a.start()
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+
+    def test_a_lost_journal_is_never_a_fresh_start(self):
+        a = self.a
+        a.start()
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+        a.stop()
+        os.unlink(a.log)
+        os.rename(a.path("state/journal/journal.db"), a.path("etc/j"))
+        a.start(ready=False)
+        self.assertEqual(a.process.wait(20 * ap.SLOW), 14, a.log_text())
+        a.process = None
+        self.assertIn("kskadm init", a.log_text())
+
+    def test_a_second_instance_is_refused(self):
+        a = self.a
+        a.start()
+        done = ap.sh(a.tool("kskd"), "-c", a.path("etc/kskd.yaml"),
+                     check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(self.sign()[0][2], ap.DONE)
+
+
+if __name__ == "__main__":
+    unittest.main()
