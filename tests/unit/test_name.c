@@ -88,9 +88,7 @@ test_text_that_is_refused(void **state)
 {
 	static const char *const TEXTS[] = {"", "..", ".a", "a..b", "a\\",
 		"a\\1", "a\\12", "a\\256.", "a\\1x3.", "a b.", "a\tb.",
-		"b\xc3\xbc"
-		"cher.example.",
-		"a\\\n.", "\x7f."};
+		"gr\xc3\xbcn.example.", "a\\\n.", "\x7f."};
 	struct ksk_name name = {.len = 1};
 	struct ksk_fault fault;
 
