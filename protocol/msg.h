@@ -74,7 +74,7 @@ const char *ksk_op_text(unsigned op); /* "unknown" for others */
 const char *ksk_status_text(unsigned status);
 const char *ksk_state_text(unsigned state);
 
-/* Why one rule refuses, or warns. rule is the id of DESIGN's table. */
+/* Why one rule refuses, or warns. rule is an id of PROTOCOL.md 7. */
 struct ksk_refusal {
 	char rule[KSK_LABEL_CAP];
 	char why[KSK_WHY_CAP]; /* what is wrong and what to change */
