@@ -80,17 +80,16 @@ ksk_pair_find(const struct ksk_inventory *inventory,
 	size_t rivals = 0;
 	size_t count = proven(inventory, public_half, &found);
 
-	if (count == 0)
-		count = named(inventory, public_half, false, &found, &rivals);
-	if (count > 1 || rivals > 0) {
+	/* Copies of a proven half stay ambiguous: they may differ in what may
+	 * be done with them. */
+	if (count == 0) {
 		const struct ksk_object *one = NULL;
 		size_t left = 0;
-		size_t narrowed = named(
-			inventory, public_half, true, &one, &left);
 
-		/* Copies of a proven half stay ambiguous: they may differ in
-		 * what may be done with them. */
-		if (narrowed == 1 && left == 0) {
+		count = named(inventory, public_half, false, &found, &rivals);
+		if ((count > 1 || rivals > 0) &&
+			named(inventory, public_half, true, &one, &left) == 1 &&
+			left == 0) {
 			found = one;
 			count = 1;
 			rivals = 0;

@@ -73,8 +73,9 @@ KSK_MUST_USE enum ksk_err ksk_file_make(const char *path,
 KSK_MUST_USE enum ksk_err ksk_file_replace(
 	const char *path, struct ksk_span content, struct ksk_fault *fault);
 
-/* Makes a folder, or takes one that is there; sets owner and mode.
- * KSK_ERR_IO with fault. */
+/* Makes a folder, or takes one that is there: an empty one gets owner and mode,
+ * one that holds something must have the owner already and keeps its mode.
+ * KSK_ERR_PERMISSION, KSK_ERR_IO with fault. */
 KSK_MUST_USE enum ksk_err ksk_folder_make(const char *path, mode_t mode,
 	struct ksk_owner owner, struct ksk_fault *fault);
 

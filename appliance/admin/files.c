@@ -5,6 +5,7 @@
  */
 #include "appliance/admin/admin.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -127,22 +128,64 @@ ksk_file_replace(
 	return r;
 }
 
+static bool
+is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool empty = dir != NULL;
+
+	while (empty && (entry = readdir(dir)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0;
+	if (dir != NULL)
+		(void)closedir(dir);
+	return empty;
+}
+
+/* A folder that was there and holds something is left as it is, or refused: a
+ * slip in the configuration must not give /var/lib away. */
+static enum ksk_err
+take_folder(int fd, const char *path, mode_t mode, struct ksk_owner owner,
+	struct ksk_fault *fault)
+{
+	bool root = geteuid() == 0;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fail(fault, path, "can't be looked at");
+	if (!is_empty(path)) {
+		if (!root || st.st_uid == owner.uid)
+			return KSK_OK;
+		ksk_fault_set(fault,
+			"%s is not empty and belongs to uid %u, not %u; if it "
+			"is the right folder, run: chown -R %u %s",
+			path, (unsigned)st.st_uid, (unsigned)owner.uid,
+			(unsigned)owner.uid, path);
+		return KSK_ERR_PERMISSION;
+	}
+	if ((root && fchown(fd, owner.uid, owner.gid) != 0) ||
+		fchmod(fd, mode) != 0 || fsync(fd) != 0)
+		return fail(fault, path, "can't be given its owner and mode");
+	return KSK_OK;
+}
+
 enum ksk_err
 ksk_folder_make(const char *path, mode_t mode, struct ksk_owner owner,
 	struct ksk_fault *fault)
 {
 	int fd;
-	enum ksk_err r = KSK_OK;
+	enum ksk_err r;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return fail(fault, path, "can't be made");
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(fault, path, "is no folder");
-	if ((geteuid() == 0 && fchown(fd, owner.uid, owner.gid) != 0) ||
-		fchmod(fd, mode) != 0 || fsync(fd) != 0 || !sync_folder(path))
-		r = fail(fault, path, "can't be given its owner and mode");
+	r = take_folder(fd, path, mode, owner, fault);
 	(void)close(fd);
+	if (r == KSK_OK && !sync_folder(path))
+		r = fail(fault, path, "can't be synced");
 	return r;
 }
 

@@ -25,19 +25,19 @@ prepare_paths(const struct ksk_config_token *token, struct ksk_config_user user)
 
 	for (size_t i = 0; i < token->path_count; i++) {
 		struct stat st;
+		bool there = stat(token->path[i], &st) == 0;
 		enum ksk_err r;
 
-		if ((token->path_access[i] & KSK_PATH_WRITE) == 0)
-			continue;
-		if (stat(token->path[i], &st) == 0 &&
-			(!S_ISDIR(st.st_mode) || st.st_uid == user.uid ||
-				geteuid() != 0))
+		if ((token->path_access[i] & KSK_PATH_WRITE) == 0 ||
+			(there && !S_ISDIR(st.st_mode)) ||
+			(there && st.st_uid == user.uid))
 			continue;
 		r = ksk_folder_make(token->path[i], 0700, owner, &fault);
 		if (r != KSK_OK)
 			return ksk_fail(KSK_EXIT_FILE, r, &fault);
-		ksk_say("%s now belongs to uid %u", token->path[i],
-			(unsigned)user.uid);
+		if (geteuid() == 0)
+			ksk_say("%s now belongs to uid %u", token->path[i],
+				(unsigned)user.uid);
 	}
 	return KSK_EXIT_OK;
 }

@@ -175,6 +175,20 @@ class Kskadm(unittest.TestCase):
         self.assertIn("j.db", done.err)
         self.assertFalse(os.path.exists(self.box.path("state/appliance-id")))
 
+    @unittest.skipUnless(ROOT, "needs root")
+    def test_folders_that_hold_something_are_not_given_away(self):
+        """A slip like `journal: {path: /var/lib/j.db}`."""
+        os.makedirs(self.box.path("state/journal/other"), 0o755)
+        os.makedirs(self.box.path("tokens/other"), 0o755)
+        done = self.box.run("init", code=FILE)
+        self.assertIn("not empty", done.err)
+        self.assertEqual(self.box.owner("state/journal"), (0, 0o755))
+        done = self.box.run("token", "init", "main", "--generate-pin",
+                            code=FILE)
+        self.assertIn("chown", done.err)
+        self.assertEqual(self.box.owner("tokens"), (0, 0o755))
+        self.assertFalse(os.path.exists(self.box.path("etc/pin")))
+
     # -- tls --
     def test_tls(self):
         pin = self.box.run("tls", "init").out
