@@ -197,8 +197,24 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o \
 		$(BUILD)/libhsm.a $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
 		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(UNIT_EXT)
 
+# The PKCS#11 module of the tests, tests/fault/fault.h. It is loaded into any
+# program, sanitized or not (pkcs11-tool too), so it never is sanitized.
+FAULT := $(BUILD)/tests/fault/libkskfault.so
+$(BUILD)/obj/pic/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(P11_CFLAGS) -std=c11 $(CFLAGS) $(WARN) $(STRICT) \
+		$(filter-out -fPIE,$(HARDEN)) -fPIC -fvisibility=hidden \
+		-MMD -MP -c -o $@ $<
+
+$(FAULT): $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard tests/fault/*.c))
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -shared -o $@ $^ -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs \
+		-Wl,-Bsymbolic $(LDFLAGS)
+
 test-binaries: $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
-	$(PROBED:%=$(BUILD)/tests/probe/%)
+	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
 
 FUZZ_SECONDS ?= 300
 fuzz: deps-test ## run every fuzz target FUZZ_SECONDS= long with libFuzzer
