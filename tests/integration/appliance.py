@@ -365,7 +365,8 @@ class Appliance:
         return text
 
     def write_policy(self, text=None):
-        self.write("etc/policy.yaml", text or self.policy_text())
+        self.write("etc/policy.yaml",
+                   self.policy_text() if text is None else text)
 
     # -- running --
     def start(self, ready=True):

@@ -52,7 +52,7 @@ class Reload(unittest.TestCase):
                 (good.replace("ttl: 1h", "ttl: 1hour"), ["ttl"]),
                 (good.replace("version: 2", "version: 0"), ["version"]),
                 (good.replace(a.id, "00" * 16), ["appliance"]),
-                ("", ["policy"])):
+                ("", ["policy", "empty"])):
             a.write_policy(text)
             line = self.reload("reload-refused")
             for word in words:

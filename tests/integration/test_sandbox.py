@@ -22,10 +22,10 @@ class Sandbox(unittest.TestCase):
         cls.a = ap.standard(workers=1)
         cls.bin = cls.a.path("bin")
         os.mkdir(cls.bin, 0o755)
-        for name in ["kskd"] + PROGRAMS:
-            probed = os.path.join(ap.BUILD, "tests", "probe", name)
-            shutil.copy(probed if os.path.exists(probed)
-                        else os.path.join(ap.BUILD, name), cls.bin)
+        shutil.copy(os.path.join(ap.BUILD, "kskd"), cls.bin)
+        for name in PROGRAMS:
+            shutil.copy(os.path.join(ap.BUILD, "tests", "probe", name),
+                        cls.bin)
         cls.a.build = cls.bin
 
     @classmethod
@@ -65,7 +65,7 @@ class Sandbox(unittest.TestCase):
                     log = self.attempt(program, what)
                     # No such call at all, or Landlock's EACCES.
                     if "probe-survived" in log:
-                        self.assertRegex(log, "Permission denied|EACCES")
+                        self.assertRegex(log, r'errno="13"')
                     else:
                         self.assertIn("killed by its sandbox", log)
 

@@ -45,8 +45,8 @@ class States(unittest.TestCase):
         status = self.wait_state(2)      # locked
         self.assertIn("PIN", status[5])
         time.sleep(2)
-        self.assertEqual(len(a.log_lines("worker-login")), 1,
-                         a.log_text())
+        self.assertEqual(len(a.log_lines("pin-refused")), 1, a.log_text())
+        self.assertEqual(len(a.log_lines("child-dead")), 1, a.log_text())
         reply, seconds = self.sign()
         self.assertEqual(reply[2], ap.NOT_READY)
         self.assertIn("locked", reply[5])
@@ -55,7 +55,7 @@ class States(unittest.TestCase):
         a.stop()
         a.start(ready=False)
         self.wait_state(2)
-        self.assertEqual(len(a.log_lines("worker-login")), 1)
+        self.assertEqual(len(a.log_lines("child-dead")), 1, a.log_text())
         a.write("etc/pin.main", right, 0o600)
         a.reload()
         self.wait_state(0)
@@ -162,7 +162,7 @@ class States(unittest.TestCase):
         os.chmod(a.path("etc/kskd.yaml"), 0o644)
 
         os.rename(a.path("etc/tls.crt"), a.path("etc/x"))
-        check("FILE", "tls.crt")
+        check("TLS", "tls.crt", "kskadm tls init")
         os.rename(a.path("etc/x"), a.path("etc/tls.crt"))
         a.write("etc/empty", "")
         shutil.copy(a.path("etc/tls.crt"), a.path("etc/x"))
@@ -181,7 +181,7 @@ class States(unittest.TestCase):
         check("PIN_SOURCE", "pin.main", "empty")
         a.write("etc/pin.main", pin, 0o600)
         os.chmod(a.path("etc/pin.main"), 0o644)
-        check("FILE", "pin.main")
+        check("FILE", "pin.main", "chmod")
         os.chmod(a.path("etc/pin.main"), 0o600)
 
         import socket
