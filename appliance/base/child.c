@@ -104,6 +104,9 @@ struct ksk_link
 ksk_child_begin(const char *program)
 {
 	ksk_log_init(program, KSK_LOG_INFO);
+	/* Executed by descriptor: the kernel knows no better name. */
+	if (prctl(PR_SET_NAME, program, 0, 0, 0) != 0)
+		fail("the process can't be named");
 	if (!is_control_socket())
 		fail("this program is started by kskd only, not by hand");
 	set_signals();

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -53,10 +54,18 @@ usage(FILE *out, int code)
 static int
 read_options(int argc, char *argv[], struct options *out)
 {
+	static const struct option long_options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'n'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
 	int c;
 
 	*out = (struct options){.config = CONFIG_DEFAULT};
-	while ((c = getopt(argc, argv, "c:nVh")) != -1) {
+	while ((c = getopt_long(argc, argv, "c:nVh", long_options, NULL)) !=
+		-1) {
 		switch (c) {
 		case 'c':
 			out->config = optarg;

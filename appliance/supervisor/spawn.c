@@ -99,6 +99,19 @@ fail(const struct ksk_spawn *spawn, const char *sentence)
 	_exit(KSK_EXIT_INTERNAL);
 }
 
+/* Above the descriptors that the program is given. */
+static int
+open_high(const char *path)
+{
+	const int low = open(path, O_PATH | O_CLOEXEC);
+	const int high = low < 0 ? -1
+				 : fcntl(low, F_DUPFD_CLOEXEC, 2 * HIGH_FD);
+
+	if (low >= 0)
+		close(low);
+	return high;
+}
+
 static _Noreturn void
 become(const struct ksk_spawn *spawn)
 {
@@ -108,6 +121,11 @@ become(const struct ksk_spawn *spawn)
 
 	snprintf(path, sizeof path, "%s/%s", spawn->folder, spawn->program);
 	snprintf(name, sizeof name, "%s", spawn->program);
+	/* Opened as root: the child's user may not be able to walk to the
+	 * folder, and need not be. */
+	const int program = open_high(path);
+	if (program < 0)
+		fail(spawn, "the program can't be opened");
 	if (!place_fds(spawn))
 		fail(spawn, "descriptors can't be passed");
 	if (!become_user(spawn->user))
@@ -115,7 +133,7 @@ become(const struct ksk_spawn *spawn)
 	/* After the change of user, which takes it back. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !reset_signals())
 		fail(spawn, "signals can't be set");
-	execve(path, argv, environment);
+	execveat(program, "", argv, environment, AT_EMPTY_PATH);
 	fail(spawn, "the program can't be executed");
 }
 
