@@ -110,8 +110,9 @@ KSK_MUST_USE enum ksk_err ksk_config_appliance(const struct ksk_config *config,
  * owned by root or by the caller's own uid, not writable by group or others;
  * with secret also not readable by group or others.
  * what: the file's role for the fault ("TLS key"). out_fd: owned by the
- * caller. KSK_ERR_NOT_FOUND, KSK_ERR_PERMISSION, KSK_ERR_IO with fault: path,
- * what is wrong, the command that mends it.
+ * caller. KSK_ERR_NOT_FOUND; KSK_ERR_PERMISSION: owner or mode; KSK_ERR_IO: no
+ * regular file, or not readable; all with fault: path, what is wrong, the
+ * command that mends it.
  */
 KSK_MUST_USE enum ksk_err ksk_open_trusted(const char *path, const char *what,
 	bool secret, int *out_fd, struct ksk_fault *fault);

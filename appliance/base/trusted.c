@@ -33,7 +33,7 @@ check_kind(const char *path, const char *what, const struct stat *st,
 	ksk_fault_set(fault, "%s %s is a %s; it must be a regular file", what,
 		path,
 		S_ISDIR(st->st_mode) ? "folder" : "device, pipe or socket");
-	return KSK_ERR_PERMISSION;
+	return KSK_ERR_IO;
 }
 
 static enum ksk_err

@@ -6,6 +6,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/supervisor/death.h"
 #include "appliance/supervisor/files.h"
 #include "appliance/supervisor/spawn.h"
 #include "protocol/wire.h"
@@ -144,18 +145,20 @@ is_sealed(int fd)
 static enum ksk_exit
 judge(struct ksk_policy_run *run, int status, struct ksk_fault *fault)
 {
+	char how[KSK_DEATH_TEXT_CAP];
+
 	if (WIFSIGNALED(status)) {
+		ksk_death_text(status, how);
 		ksk_fault_set(fault,
-			"kskd-policy was ended by signal %d (%s) before it had "
-			"read the policy",
-			WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+			"kskd-policy ended before it had read the policy (%s)",
+			how);
 		return KSK_EXIT_INTERNAL;
 	}
 	if (WEXITSTATUS(status) == KSK_EXIT_POLICY && run->faults_len > 0)
 		return KSK_EXIT_POLICY;
 	if (WEXITSTATUS(status) != 0) {
-		ksk_fault_set(fault, "kskd-policy failed with exit code %d",
-			WEXITSTATUS(status));
+		ksk_death_text(status, how);
+		ksk_fault_set(fault, "kskd-policy failed (%s)", how);
 		return KSK_EXIT_INTERNAL;
 	}
 	if (!is_sealed(run->table_fd)) {
