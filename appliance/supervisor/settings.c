@@ -81,8 +81,15 @@ load_files(struct ksk_settings *s, struct ksk_fault *fault)
 	}
 }
 
-/* A file that is missing or unsafe here is a matter of TLS, whose remedy is
- * kskadm's, not of files at large; so it is with modules and PINs below. */
+/* An unsafe owner or mode is one thing, whatever the file is for. */
+static enum ksk_exit
+code_of(enum ksk_err err, enum ksk_exit otherwise)
+{
+	if (err == KSK_OK)
+		return KSK_EXIT_OK;
+	return err == KSK_ERR_PERMISSION ? KSK_EXIT_FILE : otherwise;
+}
+
 static enum ksk_exit
 load_tls(struct ksk_settings *s, struct ksk_fault *fault)
 {
@@ -106,7 +113,7 @@ load_tls(struct ksk_settings *s, struct ksk_fault *fault)
 	if (err == KSK_OK)
 		err = ksk_tls_check(&s->config, s->tls_key, s->tls_certificate,
 			ksk_clock_now(), fault);
-	return err == KSK_OK ? KSK_EXIT_OK : KSK_EXIT_TLS;
+	return code_of(err, KSK_EXIT_TLS);
 }
 
 static enum ksk_exit
@@ -115,10 +122,13 @@ load_tokens(struct ksk_settings *s, struct ksk_fault *fault)
 	for (uint16_t i = 0; i < s->config.token_count; i++) {
 		const struct ksk_config_token *token = &s->config.token[i];
 
-		if (ksk_module_file_check(token, fault) != KSK_OK)
-			return KSK_EXIT_MODULE;
-		if (ksk_pin_source_read(token, &s->pin[i], fault) != KSK_OK)
-			return KSK_EXIT_PIN_SOURCE;
+		enum ksk_err err = ksk_module_file_check(token, fault);
+
+		if (err != KSK_OK)
+			return code_of(err, KSK_EXIT_MODULE);
+		err = ksk_pin_source_read(token, &s->pin[i], fault);
+		if (err != KSK_OK)
+			return code_of(err, KSK_EXIT_PIN_SOURCE);
 	}
 	return KSK_EXIT_OK;
 }

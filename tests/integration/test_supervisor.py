@@ -887,7 +887,7 @@ class Misconfiguration(Case):
 
     def test_missing_and_open_key(self):
         os.chmod(self.h.path("etc/tls.key"), 0o644)
-        self.check(5, "open to others", "chmod 600")
+        self.check(7, "open to others", "chmod 600")
         os.unlink(self.h.path("etc/tls.key"))
         self.check(5, "TLS key", "does not exist", "kskadm tls init")
 
@@ -946,7 +946,7 @@ class Misconfiguration(Case):
 
     def test_module(self):
         os.chmod(self.h.path("etc/module.so"), 0o666)
-        self.check(8, "module.so", "chmod go-w")
+        self.check(7, "module.so", "chmod go-w")
         os.unlink(self.h.path("etc/module.so"))
         self.check(8, "module.so does not exist")
 
@@ -998,7 +998,7 @@ class Misconfiguration(Case):
             self.check(12, path, words)
         for mode in (0o644, 0o640):
             os.chmod(path, mode)
-            self.check(12, "open to others", "chmod 600")
+            self.check(7, "open to others", "chmod 600")
         os.unlink(path)
         self.check(12, "does not exist")
         os.mkfifo(path, 0o600)
