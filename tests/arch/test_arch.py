@@ -215,7 +215,7 @@ class Tree(unittest.TestCase):
         table = read(os.path.join(TOP, "appliance/base/exit.h"))
         manual = read(os.path.join(TOP, "appliance/kskd.8"))
         for value in re.findall(r"KSK_EXIT_\w+ = (\d+)", table):
-            self.assertRegex(manual, rf"^\.It (Li |Sy |Cm )?{value}$|"
+            self.assertRegex(manual, rf"(?m)^\.It (Li |Sy |Cm )?{value}$|"
                              rf"^\.It .*\b{value}\b", f"exit code {value}")
 
 
