@@ -335,7 +335,8 @@ class Sign(Case):
             "ns A 192.0.2.1", *[x for x in lines if "RRSIG" not in x], ""]))
         ap.sh("dnssec-signzone", "-q", "-P", "-x", "-K", self.at("bind"),
               "-o", ZONE, "-f", self.at("signed"), unsigned,
-              os.path.join(self.at("bind"), zsk.base + ".key"))
+              os.path.join(self.at("bind"), zsk.base + ".key"),
+              cwd=self.at("bind"))
         with open(self.at("signed"), "a", encoding="ascii") as f:
             f.write("\n".join(x for x in lines if "RRSIG" in x) + "\n")
         ap.sh("dnssec-verify", "-o", ZONE, self.at("signed"))
