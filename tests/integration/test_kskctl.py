@@ -711,8 +711,8 @@ class Output(Case):
         done = self.sign(self.input, "--output", self.at("no/out.zone"),
                          code=BAD_INPUT)
         self.assertIn("No such file", done.err)
-        full = ap.sh("sh", "-c", f"{KSKCTL} --config {self.profile} sign "
-                     f"{self.input} >/dev/full", check=False)
+        full = ap.sh("sh", "-c", '"$1" --config "$2" sign "$3" >/dev/full',
+                     "sh", KSKCTL, self.profile, self.input, check=False)
         self.assertEqual(full.returncode, BAD_INPUT)
 
 

@@ -714,6 +714,7 @@ class Reload(Case):
         h = self.h
         self.assertEqual(h.log("reload-done"), [])
         self.assertIn(words, h.log("reload-refused")[-1])
+        wait_for(lambda: len(h.events("prepare")) >= prepared)
         self.assertEqual(len(h.events("prepare")), prepared)
         wait_for(lambda: len(h.events("abort")) == len(
             [x for x in h.events("prepare") if alive(x["pid"])]))
