@@ -29,7 +29,7 @@ DEPS_TEST  := libcmocka-dev clang clang-format python3 python3-cbor2 opensc \
 	p11-kit bind9-utils bind9-dnsutils bind9 knot knot-dnssecutils \
 	ldnsutils unbound mandoc util-linux procps
 DEPS_DEMO  := $(DEPS_BUILD) $(DEPS_RUN) bind9-utils bind9-dnsutils \
-	knot-dnssecutils python3 util-linux procps
+	knot python3 util-linux procps
 
 # ---- flags ----
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wcast-qual \
