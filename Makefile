@@ -112,6 +112,7 @@ demo: deps-demo ## build, make a throw-away token, sign a real RRset, have other
 check: deps-test ## whole test suite; ends in "N passed, N failed"
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all test-binaries
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all test-binaries
+	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(PYTHON) tests/run.py --build build --sanitized build/asan
 
 check-asan: deps-test ## only the sanitized half of the suite
