@@ -157,9 +157,10 @@ static enum ksk_err
 try_forms(struct ksk_token *t, const struct ksk_keygen *w,
 	uint8_t id[KSK_KEYGEN_ID_LEN], struct ksk_fault *fault)
 {
+	const unsigned first = t->quirk->plain_templates ? 1 : 0;
 	CK_RV rv = CKR_GENERAL_ERROR;
 
-	for (unsigned form = 0; form < 4; form++) {
+	for (unsigned form = first; form < 4; form += 1 + first) {
 		struct ksk_span params = ksk_curve_params(
 			w->algorithm, form >= 2);
 
@@ -175,6 +176,20 @@ try_forms(struct ksk_token *t, const struct ksk_keygen *w,
 	return rv == CKR_MECHANISM_INVALID || is_about_template(rv)
 		? KSK_ERR_UNSUPPORTED
 		: KSK_ERR_TOKEN;
+}
+
+/* A key that this token could not sign with is not made at all. */
+static enum ksk_err
+check_mechanism(const struct ksk_token *t, const struct ksk_keygen *w,
+	struct ksk_fault *fault)
+{
+	char why[KSK_WHY_CAP] = "";
+
+	if (ksk_mechanism_find(
+		    t->range, w->algorithm, w->bits, why, sizeof(why)) != NULL)
+		return KSK_OK;
+	ksk_fault_set(fault, "%s", why);
+	return KSK_ERR_UNSUPPORTED;
 }
 
 /* Reads the new key back: what counts is what the token holds now. */
@@ -217,6 +232,7 @@ ksk_keygen(struct ksk_token *token, const struct ksk_keygen *wanted,
 	enum ksk_err r;
 
 	if ((r = check(wanted, fault)) != KSK_OK ||
+		(r = check_mechanism(token, wanted, fault)) != KSK_OK ||
 		(r = ksk_inventory_read(token, &inventory, fault)) != KSK_OK)
 		return r;
 	r = refuse_used(&inventory, wanted->label, fault);

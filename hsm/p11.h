@@ -9,6 +9,7 @@
 
 #include "hsm/ckr.h"
 #include "hsm/mechanism.h"
+#include "hsm/quirk.h"
 #include "hsm/token.h"
 
 #include <libp11.h>
@@ -21,6 +22,7 @@ struct ksk_module {
 	CK_FUNCTION_LIST *f;
 	PKCS11_CTX *ctx;
 	bool loaded; /* ctx has initialised the module */
+	bool own;    /* f is another instance, initialised by us */
 	PKCS11_SLOT *slots;
 	unsigned slot_count;
 };
@@ -34,6 +36,7 @@ struct ksk_token {
 	CK_FLAGS flags;
 	unsigned long pin_min, pin_max;
 	struct ksk_token_name name;
+	const struct ksk_quirk *quirk; /* static */
 	struct ksk_mechanism_range range[KSK_MECHANISM_COUNT];
 };
 

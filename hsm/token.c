@@ -40,11 +40,35 @@ open_library(const char *path, struct ksk_module *m, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
+/*
+ * p11-kit's client gives everyone who asks for its functions an instance of
+ * its own, with a connection of its own: what libp11 has initialised is not
+ * what the calls of hsm/ go to. All other modules have one list of functions.
+ */
+static enum ksk_err
+initialise_own(const struct ksk_token_choice *choice, struct ksk_module *m,
+	struct ksk_fault *fault)
+{
+	CK_C_INITIALIZE_ARGS args = {
+		.pReserved = (void *)(uintptr_t)choice->init};
+	CK_INFO info = {0};
+	CK_RV rv;
+
+	if (m->f->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED)
+		return KSK_OK;
+	rv = m->f->C_Initialize(choice->init[0] != '\0' ? &args : NULL);
+	if (rv != CKR_OK && rv != CKR_CRYPTOKI_ALREADY_INITIALIZED)
+		return ksk_p11_fail(fault, "C_Initialize", rv);
+	m->own = rv == CKR_OK;
+	return KSK_OK;
+}
+
 static enum ksk_err
 initialise(const struct ksk_token_choice *choice, struct ksk_module *m,
 	struct ksk_fault *fault)
 {
 	char buf[KSK_CKR_CAP];
+	enum ksk_err r;
 
 	m->ctx = PKCS11_CTX_new();
 	if (m->ctx == NULL)
@@ -60,6 +84,8 @@ initialise(const struct ksk_token_choice *choice, struct ksk_module *m,
 		return KSK_ERR_IO;
 	}
 	m->loaded = true;
+	if ((r = initialise_own(choice, m, fault)) != KSK_OK)
+		return r;
 	if (PKCS11_enumerate_slots(m->ctx, &m->slots, &m->slot_count) != 0)
 		return ksk_p11_fail(
 			fault, "C_GetSlotList", ksk_p11_last_error());
@@ -87,6 +113,8 @@ ksk_module_unload(struct ksk_module *m)
 {
 	if (m->slots != NULL)
 		PKCS11_release_all_slots(m->ctx, m->slots, m->slot_count);
+	if (m->own)
+		(void)m->f->C_Finalize(NULL);
 	if (m->loaded)
 		PKCS11_CTX_unload(m->ctx); /* C_Finalize */
 	if (m->ctx != NULL)
@@ -294,6 +322,7 @@ ksk_token_open(const struct ksk_token_choice *choice,
 		ksk_token_close(&t);
 		return r;
 	}
+	t->quirk = ksk_quirk_find(t->module.f);
 	read_ranges(t);
 	*out_token = t;
 	return KSK_OK;
@@ -315,4 +344,10 @@ const struct ksk_token_name *
 ksk_token_name(const struct ksk_token *token)
 {
 	return &token->name;
+}
+
+size_t
+ksk_token_keys_max(const struct ksk_token *token)
+{
+	return token->quirk->keys_max;
 }

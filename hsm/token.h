@@ -65,6 +65,9 @@ void ksk_token_close(struct ksk_token **token);
 /* Returns the token's names, borrowed as long as it is open. */
 const struct ksk_token_name *ksk_token_name(const struct ksk_token *token);
 
+/* Returns how many different keys this process can sign with, 0: any number. */
+size_t ksk_token_keys_max(const struct ksk_token *token);
+
 /*
  * Logs in as user; exactly one C_Login, and none if the PIN's length is
  * outside of what the token allows or the token says that it is locked.

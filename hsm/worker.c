@@ -124,6 +124,46 @@ put_found(struct ksk_wire_out *out, uint32_t number,
 	ksk_lnk_key_found_put(out, &item);
 }
 
+/* More than any module's limit. */
+#define LIMIT_MAX 8u
+
+static bool
+is_among(const unsigned long *handles, size_t count, unsigned long handle)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (handles[i] == handle)
+			return true;
+	}
+	return false;
+}
+
+/* Said now and not at the key's first signature, which would fail. */
+static void
+keep_limit(struct ksk_worker *w, struct ksk_worker_slot *slot)
+{
+	const size_t max = ksk_token_keys_max(w->token);
+	unsigned long handles[LIMIT_MAX];
+	size_t count = 0;
+
+	if (max == 0 || max > LIMIT_MAX || !slot->found)
+		return;
+	for (size_t i = 0; i < w->slot_count && count < max; i++) {
+		const struct ksk_worker_slot *s = w->slots[i];
+
+		if (s != NULL && s != slot && s->found &&
+			!is_among(handles, count, s->key.handle))
+			handles[count++] = s->key.handle;
+	}
+	if (count < max || is_among(handles, count, slot->key.handle))
+		return;
+	slot->found = false;
+	(void)snprintf(slot->why, sizeof(slot->why),
+		"too many keys: this module can sign with %zu keys of one "
+		"token; put this one on another token, which has workers of "
+		"its own",
+		max);
+}
+
 static enum ksk_err
 look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	const struct ksk_lnk_key *item, struct ksk_wire_out *out)
@@ -138,6 +178,7 @@ look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	slot->zone = item->zone;
 	slot->found = ksk_key_find(inventory, w->token, &item->zone, &item->ds,
 			      item->label, &slot->key, slot->why) == KSK_OK;
+	keep_limit(w, slot);
 	put_found(out, item->slot, slot);
 	return out->err;
 }
