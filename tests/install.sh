@@ -24,7 +24,7 @@ done
 install -d "$dest$doc" "$dest$unit" "$dest$sysusers"
 install -m 644 README.md LICENSE protocol/PROTOCOL.md protocol/protocol.cddl \
 	appliance/PRIVSEP.md firmware-config/kskd.yaml \
-	firmware-config/policy.yaml "$dest$doc/"
+	firmware-config/policy.yaml firmware-config/tokens.yaml "$dest$doc/"
 # The unit names the folder the programs are in.
 sed "s|/usr/libexec/ksk|$libexec|g; s|/etc/ksk|$sysconf/ksk|g" \
 	firmware-config/systemd/kskd.service >"$build/kskd.service"

@@ -198,10 +198,13 @@ def rrset(zone, kind, ttl, rdata):
 
 
 class Appliance:
-    """kskd with a SoftHSM token. Use as a context manager."""
+    """kskd with a SoftHSM token, or that of a module of
+    tests/token/modules.py. Use as a context manager."""
 
-    def __init__(self, workers=2, build=BUILD, start=True, name="a b"):
-        self.build, self.workers = build, workers
+    def __init__(self, workers=2, build=BUILD, start=True, name="a b",
+                 module=None):
+        self.build, self.module = build, module
+        self.workers = module.workers if module is not None else workers
         self.dir = tempfile.mkdtemp(prefix=f"ksk {name}.")
         os.chmod(self.dir, 0o711)
         for folder in ("etc", "state"):
@@ -252,7 +255,8 @@ class Appliance:
             "users": self.users(),
             "authority": "{mode: file}",
             "journal": f'{{path: "{self.path("state/journal/journal.db")}"}}',
-            "tokens": f"""
+            "tokens": self.module.entry(self.path("etc/pin.main"))
+            if self.module is not None else f"""
   - name: main
     module: {SOFTHSM}
     uri: "pkcs11:token=ksk"
@@ -278,11 +282,15 @@ class Appliance:
     # -- making one --
     def make(self):
         """Identity and token; keys, clients and policy come after."""
-        self.softhsm_conf()
+        if self.module is None:
+            self.softhsm_conf()
         self.config()
         self.kskadm("init")
         self.kskadm("tls", "init")
-        self.kskadm("token", "init", "main", "--generate-pin")
+        if self.module is None:
+            self.kskadm("token", "init", "main", "--generate-pin")
+        else:
+            self.module.make_token(self)
         with open(self.path("state/appliance-id"), encoding="ascii") as f:
             self.id = f.read().strip()
         self.server_pin = self.kskadm("tls", "pin").out.split()[-1]

@@ -4,6 +4,7 @@ socket as descriptor 3 and speaks appliance/base/packet.h to it."""
 import array
 import hashlib
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -76,7 +77,7 @@ class Worker:
     def __init__(self, store, label, keymap="", pin=b"1234", token="main",
                  module=cryptoki.SOFTHSM, uri=None, sha256=None, user=None,
                  environment=None, paths=None, index=0, program=None,
-                 init=""):
+                 init="", network=False):
         self.index = index
         environment = environment if environment is not None else \
             ["SOFTHSM2_CONF=" + store.conf]
@@ -93,15 +94,19 @@ class Worker:
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
+        program = program or os.path.join(BUILD, "kskd-token")
+        if user is not None:
+            program = self.open_to_all(program)
         self.process = subprocess.Popen(
-            [program or os.path.join(BUILD, "kskd-token")], env={},
+            [program], env={},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=self.log, close_fds=False, preexec_fn=prepare)
         theirs.close()
         body = struct.pack(">HBH", START, 3, index) + block(token)
         body += block(module)
         body += b"\1" + sha256 if sha256 else b"\0"
-        body += block(uri or "pkcs11:token=" + label) + block(init) + b"\0"
+        body += block(uri or "pkcs11:token=" + label) + block(init)
+        body += bytes([network])
         body += struct.pack(">H", len(environment))
         for line in environment:
             body += block(line)
@@ -197,6 +202,13 @@ class Worker:
             return self.process.wait(seconds)
         finally:
             self.close()
+
+    def open_to_all(self, program):
+        """kskd executes by descriptor; here another user must be able to
+        walk to the program."""
+        self.copies = tempfile.TemporaryDirectory()
+        os.chmod(self.copies.name, 0o711)
+        return shutil.copy(program, self.copies.name)
 
     def close(self):
         if self.process.poll() is None:
