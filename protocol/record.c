@@ -4,8 +4,7 @@
  */
 #include "protocol/record.h"
 
-#include "protocol/cbor_in.h"
-#include "protocol/cbor_out.h"
+#include "protocol/msg_part.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -40,51 +39,14 @@ ksk_record_text(unsigned kind)
 }
 
 static void
-put_rrset(struct ksk_cbor_out *out, const struct ksk_rrset *rrset)
-{
-	ksk_cbor_out_uint(out, FIELD_RRSET);
-	ksk_cbor_out_map(out, 4);
-	ksk_cbor_out_uint(out, 1);
-	ksk_cbor_out_bytes(out, ksk_name_span(&rrset->owner));
-	ksk_cbor_out_uint(out, 2);
-	ksk_cbor_out_uint(out, rrset->type);
-	ksk_cbor_out_uint(out, 3);
-	ksk_cbor_out_uint(out, rrset->ttl);
-	ksk_cbor_out_uint(out, 4);
-	ksk_cbor_out_array(out, rrset->count);
-	for (size_t i = 0; i < rrset->count; i++)
-		ksk_cbor_out_bytes(out, rrset->rdata[i]);
-}
-
-static void
-put_pair(struct ksk_cbor_out *out, uint64_t field, uint64_t first)
-{
-	ksk_cbor_out_uint(out, field);
-	ksk_cbor_out_map(out, 2);
-	ksk_cbor_out_uint(out, 1);
-	ksk_cbor_out_uint(out, first);
-	ksk_cbor_out_uint(out, 2);
-}
-
-static void
-put_signers(struct ksk_cbor_out *out, const struct ksk_record *record)
-{
-	ksk_cbor_out_uint(out, FIELD_SIGNERS);
-	ksk_cbor_out_array(out, record->signer_count);
-	for (size_t i = 0; i < record->signer_count; i++) {
-		uint8_t room[4 + KSK_DS_DIGEST_MAX];
-		struct ksk_buf ds = ksk_buf_of(room, sizeof(room));
-		if (ksk_ds_write(&record->signer[i], &ds) != KSK_OK)
-			out->err = KSK_ERR_NO_ROOM;
-		ksk_cbor_out_bytes(out, ksk_buf_span(&ds));
-	}
-}
-
-static void
 put_lists(struct ksk_cbor_out *out, const struct ksk_record *record)
 {
-	if (record->signer_count > 0)
-		put_signers(out, record);
+	if (record->signer_count > 0) {
+		ksk_cbor_out_uint(out, FIELD_SIGNERS);
+		ksk_cbor_out_array(out, record->signer_count);
+		for (size_t i = 0; i < record->signer_count; i++)
+			ksk_msg_ds_write(out, &record->signer[i]);
+	}
 	if (record->rrsig_count > 0) {
 		ksk_cbor_out_uint(out, FIELD_RRSIGS);
 		ksk_cbor_out_array(out, record->rrsig_count);
@@ -106,6 +68,18 @@ count_fields(const struct ksk_record *record)
 		record->has_policy + record->has_about +
 		(record->signer_count > 0) + (record->rrsig_count > 0) +
 		(record->rule_count > 0) + (record->text != NULL);
+}
+
+static void
+put_policy(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	ksk_cbor_out_uint(out, FIELD_POLICY);
+	ksk_cbor_out_map(out, 2);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_uint(out, record->policy_version);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_bytes(out,
+		ksk_span_of(record->policy_hash, sizeof(record->policy_hash)));
 }
 
 static void
@@ -131,18 +105,16 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 		ksk_cbor_out_bytes(
 			&c, ksk_span_of(record->pin, sizeof(record->pin)));
 	}
-	if (record->has_rrset)
-		put_rrset(&c, &record->rrset);
+	if (record->has_rrset) {
+		ksk_cbor_out_uint(&c, FIELD_RRSET);
+		ksk_msg_rrset_write(&c, &record->rrset);
+	}
 	if (record->has_window) {
-		put_pair(&c, FIELD_WINDOW, record->window.inception);
-		ksk_cbor_out_uint(&c, record->window.expiration);
+		ksk_cbor_out_uint(&c, FIELD_WINDOW);
+		ksk_msg_window_write(&c, &record->window);
 	}
-	if (record->has_policy) {
-		put_pair(&c, FIELD_POLICY, record->policy_version);
-		ksk_cbor_out_bytes(&c,
-			ksk_span_of(record->policy_hash,
-				sizeof(record->policy_hash)));
-	}
+	if (record->has_policy)
+		put_policy(&c, record);
 	if (record->has_about) {
 		ksk_cbor_out_uint(&c, FIELD_ABOUT);
 		ksk_cbor_out_uint(&c, record->about);
