@@ -272,8 +272,8 @@ find_token(struct ksk_token *t, const char *uri_text, struct ksk_fault *fault)
 	return KSK_ERR_NOT_FOUND;
 }
 
-static void
-read_ranges(struct ksk_token *t)
+void
+ksk_token_mechanisms(struct ksk_token *t)
 {
 	for (size_t i = 0; i < KSK_MECHANISM_COUNT; i++) {
 		CK_MECHANISM_INFO info = {0};
@@ -323,7 +323,7 @@ ksk_token_open(const struct ksk_token_choice *choice,
 		return r;
 	}
 	t->quirk = ksk_quirk_find(t->module.f);
-	read_ranges(t);
+	ksk_token_mechanisms(t);
 	*out_token = t;
 	return KSK_OK;
 }

@@ -62,6 +62,10 @@ KSK_MUST_USE enum ksk_err ksk_token_open(const struct ksk_token_choice *choice,
  * is not. Accepts NULL and pointers to NULL. */
 void ksk_token_close(struct ksk_token **token);
 
+/* Asks again what the token can do; what it does not answer stays as it was.
+ * One bad moment while it was opened must not leave its keys useless. */
+void ksk_token_mechanisms(struct ksk_token *token);
+
 /* Returns the token's names, borrowed as long as it is open. */
 const struct ksk_token_name *ksk_token_name(const struct ksk_token *token);
 
