@@ -4,6 +4,7 @@
  */
 #include "appliance/signer/check.h"
 
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 
 #include <stdlib.h>
@@ -39,10 +40,8 @@ verifies(struct ksk_signer *signer, const struct ksk_ticket *ticket,
 			rrsig.signature) == KSK_OK;
 }
 
-/* A worker that gives wrong signatures is not asked again. */
 static void
-reject(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	struct ksk_job *job, const struct ksk_keyring_key *key)
+log_wrong(struct ksk_signer *signer, const struct ksk_keyring_key *key)
 {
 	char zone[KSK_NAME_TEXT_CAP], tag[KSK_NUM_CAP];
 	ksk_name_to_text(&key->zone, zone);
@@ -50,11 +49,6 @@ reject(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		"a token's signature does not verify and is not released",
 		"zone", zone, "tag", ksk_num(tag, key->ds.tag), "token",
 		signer->start.token[key->token], NULL);
-	job->stage = KSK_JOB_LOST;
-	ksk_text_copy(ticket->why, sizeof(ticket->why),
-		"the token's signature did not verify; nothing was released");
-
-	signer->crew.worker[job->worker].wrong = true;
 }
 
 void
@@ -66,10 +60,10 @@ ksk_check_ticket(struct ksk_signer *signer, struct ksk_ticket *ticket)
 			continue;
 		const struct ksk_keyring_key *key = ksk_keyring_key(
 			signer->keyring, job->key);
-		if (verifies(signer, ticket, job, key))
-			job->stage = KSK_JOB_SIGNED;
-		else
-			reject(signer, ticket, job, key);
+		bool right = verifies(signer, ticket, job, key);
+		if (!right)
+			log_wrong(signer, key);
+		ksk_crew_judged(&signer->crew, job, right, ksk_clock_mono_ms());
 	}
 }
 

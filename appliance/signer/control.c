@@ -148,7 +148,8 @@ take_link(struct ksk_signer *signer, struct ksk_wire *body, int fd)
 	}
 	if (link.index >= signer->start.worker_count)
 		return KSK_ERR_MALFORMED;
-	ksk_crew_link(&signer->crew, link.index, link.generation, fd);
+	ksk_crew_link(&signer->crew, link.index, link.generation, fd,
+		ksk_clock_mono_ms());
 	return KSK_OK;
 }
 
@@ -162,11 +163,13 @@ take_dead(struct ksk_signer *signer, struct ksk_wire *body)
 	if (err != KSK_OK)
 		return err;
 	/* What it answered before its end counts. */
-	while ((err = ksk_crew_receive(&signer->crew, dead.index)) == KSK_OK)
+	const uint64_t now_ms = ksk_clock_mono_ms();
+	while ((err = ksk_crew_receive(&signer->crew, dead.index, now_ms)) ==
+		KSK_OK)
 		;
 	if (err == KSK_ERR_MALFORMED)
 		return err;
-	ksk_crew_dead(&signer->crew, dead.index, dead.generation);
+	ksk_crew_dead(&signer->crew, dead.index, dead.generation, now_ms);
 	return KSK_OK;
 }
 

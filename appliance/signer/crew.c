@@ -29,13 +29,14 @@ append(struct ksk_crew *crew, struct ksk_job *job)
 {
 	uint16_t token = ksk_keyring_key(crew->keyring, job->key)->token;
 	struct ksk_token_view *view = &crew->token[token];
+	struct ksk_queue *queue = job->after == 0 ? &view->first : &view->again;
 	job->next = NULL;
-	if (view->tail != NULL)
-		view->tail->next = job;
+	if (queue->tail != NULL)
+		queue->tail->next = job;
 	else
-		view->head = job;
-	view->tail = job;
-	view->queued++;
+		queue->head = job;
+	queue->tail = job;
+	queue->count++;
 	crew->queued++;
 	job->stage = KSK_JOB_QUEUED;
 }
@@ -49,18 +50,35 @@ lose(struct ksk_job *job, const char *why)
 		ksk_text_copy(ticket->why, sizeof(ticket->why), why);
 }
 
-/* What a worker had goes back to the queue, once. */
 static void
-take_back(struct ksk_crew *crew, struct ksk_worker *worker)
+set_barren(struct ksk_token_view *view, uint64_t now_ms)
+{
+	view->barren = true;
+	view->barren_ms = now_ms;
+}
+
+/* What a worker had goes back to the queue, once. A worker takes packets in
+ * order, and none after its token has failed: what came behind the failure, or
+ * behind a look-up that it did not end, was not asked. */
+static void
+take_back(struct ksk_crew *crew, struct ksk_worker *worker, uint64_t now_ms)
 {
 	for (size_t i = 0; i < worker->open_count; i++) {
 		struct ksk_job *job = worker->open[i];
-		if (job->asked < 2)
+		bool looked = worker->setting != 0 &&
+			job->ask_ms > worker->set_ms;
+		if (job->stage == KSK_JOB_ASKED && (worker->leaving || looked))
+			job->asked--;
+		if (worker->leaving)
+			job->after = crew->links;
+		if (job->asked < 2) {
 			append(crew, job);
-		else
-			lose(job,
-				"two workers in a row died over this "
-				"signature; see the log for the reason");
+			continue;
+		}
+		lose(job,
+			"two workers in a row died over this signature; see "
+			"the log for the reason");
+		set_barren(&crew->token[worker->token], now_ms);
 	}
 	crew->asked -= worker->open_count;
 	worker->open_count = 0;
@@ -73,32 +91,52 @@ reset_worker(struct ksk_worker *worker)
 	ksk_link_close(&worker->link);
 	worker->leaving = false;
 	worker->wrong = false;
+	worker->veteran = false;
 	worker->overdue = false;
 	worker->known = 0;
 	worker->looked = 0;
+	worker->round = KSK_ROUND_ALL;
 	worker->again = false;
 	worker->setting = 0;
+	worker->answer_ms = 0;
 }
 
 void
-ksk_crew_link(
-	struct ksk_crew *crew, uint16_t index, uint32_t generation, int fd)
+ksk_crew_link(struct ksk_crew *crew, uint16_t index, uint32_t generation,
+	int fd, uint64_t now_ms)
 {
 	struct ksk_worker *worker = &crew->worker[index];
-	take_back(crew, worker);
+	take_back(crew, worker, now_ms);
 	reset_worker(worker);
 	worker->link = (struct ksk_link){.fd = fd, .generation = generation};
+	worker->born = ++crew->links;
 	crew->token[worker->token].told = false;
 }
 
 void
-ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation)
+ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation,
+	uint64_t now_ms)
 {
 	struct ksk_worker *worker = &crew->worker[index];
 	if (generation != worker->link.generation)
 		return;
-	take_back(crew, worker);
+	take_back(crew, worker, now_ms);
 	reset_worker(worker);
+}
+
+void
+ksk_crew_judged(
+	struct ksk_crew *crew, struct ksk_job *job, bool right, uint64_t now_ms)
+{
+	struct ksk_worker *worker = &crew->worker[job->worker];
+	if (right) {
+		job->stage = KSK_JOB_SIGNED;
+		crew->token[worker->token].barren = false;
+		return;
+	}
+	lose(job, "the token's signature did not verify; nothing was released");
+	worker->wrong = true;
+	set_barren(&crew->token[worker->token], now_ms);
 }
 
 void
@@ -110,18 +148,92 @@ ksk_crew_token_state(struct ksk_crew *crew, const struct ksk_ctl_state *told)
 	ksk_text_copy(view->why, sizeof(view->why), told->why);
 }
 
+/* A new round. An open KEYS_SET is answered first. */
+static void
+look_at_all(struct ksk_worker *worker)
+{
+	if (worker->setting != 0) {
+		worker->again = true;
+		return;
+	}
+	worker->round = KSK_ROUND_ALL;
+	worker->looked = 0;
+}
+
+/* It has looked up all keys and waits for something to do. */
+static bool
+is_settled(const struct ksk_crew *crew, const struct ksk_worker *worker)
+{
+	uint32_t slots = ksk_keyring_slots(crew->keyring, worker->token);
+	return worker->link.fd >= 0 && !worker->leaving && !worker->wrong &&
+		!worker->overdue && worker->setting == 0 &&
+		worker->round == KSK_ROUND_ALL && worker->looked >= slots;
+}
+
+static uint64_t
+between(uint64_t n, uint64_t least, uint64_t most)
+{
+	if (n < least)
+		return least;
+	return n > most ? most : n;
+}
+
 void
 ksk_crew_look_again(struct ksk_crew *crew)
 {
+	for (uint16_t i = 0; i < crew->start->worker_count; i++)
+		look_at_all(&crew->worker[i]);
+}
+
+void
+ksk_crew_found_again(struct ksk_crew *crew, const struct ksk_worker *finder)
+{
 	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
 		struct ksk_worker *worker = &crew->worker[i];
-		/* An open KEYS_SET is answered first and then counts for the
-		 * new round: its answers are as fresh. */
-		if (worker->setting == 0)
-			worker->looked = 0;
-		else
-			worker->again = true;
+		if (worker == finder || worker->token != finder->token)
+			continue;
+		worker->known = 0;
+		look_at_all(worker);
 	}
+}
+
+void
+ksk_crew_prove(struct ksk_crew *crew, uint16_t token)
+{
+	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
+		struct ksk_worker *worker = &crew->worker[i];
+		/* One that signs or looks proves itself anyway. */
+		if (worker->token != token || worker->open_count != 0 ||
+			!is_settled(crew, worker))
+			continue;
+		worker->round = KSK_ROUND_PROOF;
+		worker->looked = 0;
+	}
+}
+
+/* Has one worker look for the keys that are missing, when it is time. */
+static void
+look_for_missing(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
+{
+	struct ksk_token_view *view = &crew->token[token];
+	if (now_ms < view->again_ms)
+		return;
+	if (!ksk_keyring_misses(crew->keyring, token)) {
+		view->again_wait_ms = KSK_AGAIN_LEAST_MS;
+		view->again_ms = now_ms + view->again_wait_ms;
+		return;
+	}
+	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
+		struct ksk_worker *worker = &crew->worker[i];
+		if (worker->token != token || !is_settled(crew, worker))
+			continue;
+		worker->round = KSK_ROUND_MISSING;
+		worker->looked = 0;
+		break;
+	}
+	view->again_wait_ms = between(
+		2 * view->again_wait_ms, KSK_AGAIN_LEAST_MS, KSK_AGAIN_MOST_MS);
+	view->again_ms = now_ms + view->again_wait_ms + 10 * view->look_ms;
 }
 
 void
@@ -133,6 +245,7 @@ ksk_crew_queue(
 		job->ticket = ticket;
 		job->number = crew->next_job++;
 		job->asked = 0;
+		job->after = 0;
 		job->ask_ms = now_ms;
 		append(crew, job);
 	}
@@ -140,14 +253,15 @@ ksk_crew_queue(
 
 /* Jobs that no worker takes: the token is away for longer than a restart. */
 static void
-lose_waiting(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
+lose_waiting(struct ksk_crew *crew, uint16_t token, struct ksk_queue *queue,
+	uint64_t now_ms)
 {
-	struct ksk_token_view *view = &crew->token[token];
-	while (view->head != NULL) {
-		struct ksk_job *job = view->head;
-		if (now_ms - job->ask_ms < KSK_QUEUE_MS && !view->told)
+	while (queue->head != NULL) {
+		struct ksk_job *job = queue->head;
+		if (now_ms - job->ask_ms < KSK_QUEUE_MS &&
+			!crew->token[token].told)
 			return;
-		ksk_crew_unqueue(crew, view);
+		ksk_crew_unqueue(crew, queue);
 		const char *why;
 		enum ksk_state state = ksk_crew_token(crew, token, &why);
 		job->ticket->state = state == KSK_STATE_READY
@@ -161,30 +275,91 @@ lose_waiting(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
 	}
 }
 
+/* What time does to a token: its jobs, and what is known of it. */
+static void
+age(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
+{
+	struct ksk_token_view *view = &crew->token[token];
+	if (ksk_crew_up(crew, token) > 0)
+		view->up_ms = now_ms;
+	view->away = now_ms - view->up_ms >= KSK_QUEUE_MS;
+	if (view->barren && now_ms - view->barren_ms >= KSK_BARREN_MS)
+		view->barren = false;
+	lose_waiting(crew, token, &view->first, now_ms);
+	lose_waiting(crew, token, &view->again, now_ms);
+	look_for_missing(crew, token, now_ms);
+}
+
+/* A worker does one thing after the other: the clock of what it was given
+ * starts with its last answer. */
+static uint64_t
+age_of(const struct ksk_worker *worker, uint64_t since_ms, uint64_t now_ms)
+{
+	uint64_t from = since_ms > worker->answer_ms ? since_ms
+						     : worker->answer_ms;
+	return now_ms > from ? now_ms - from : 0;
+}
+
+static uint64_t
+look_limit(const struct ksk_crew *crew, const struct ksk_worker *worker)
+{
+	uint64_t look_ms = crew->token[worker->token].look_ms;
+	return look_ms == 0 ? KSK_LOOK_MS
+			    : between(KSK_LOOK_TIMES * look_ms,
+				      crew->start->job_ms, KSK_LOOK_MS);
+}
+
+static bool
+is_late(const struct ksk_crew *crew, const struct ksk_worker *worker,
+	uint64_t now_ms)
+{
+	bool looks = worker->setting != 0;
+	if (worker->wrong)
+		return true;
+	if (looks &&
+		age_of(worker, worker->set_ms, now_ms) >
+			look_limit(crew, worker))
+		return true;
+	for (size_t i = 0; i < worker->open_count; i++) {
+		uint64_t ask_ms = worker->open[i]->ask_ms;
+		/* Not its turn before the look-up is over. */
+		if (looks && ask_ms >= worker->set_ms)
+			continue;
+		if (age_of(worker, ask_ms, now_ms) > crew->start->job_ms)
+			return true;
+	}
+	return false;
+}
+
 bool
 ksk_crew_overdue(struct ksk_crew *crew, uint64_t now_ms,
 	struct ksk_ctl_worker *out_worker)
 {
 	for (uint16_t t = 0; t < crew->start->token_count; t++)
-		lose_waiting(crew, t, now_ms);
+		age(crew, t, now_ms);
 	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
 		struct ksk_worker *worker = &crew->worker[i];
-		if (worker->overdue || worker->link.fd < 0)
-			continue;
-		bool late = worker->wrong ||
-			(worker->setting != 0 &&
-				now_ms - worker->set_ms > KSK_LOOK_MS);
-		for (size_t j = 0; j < worker->open_count; j++)
-			late = late ||
-				now_ms - worker->open[j]->ask_ms >
-					crew->start->job_ms;
-		if (!late)
+		if (worker->overdue || worker->link.fd < 0 ||
+			!is_late(crew, worker, now_ms))
 			continue;
 		worker->overdue = true;
+		/* It may have been only slow: the next one has longer. */
+		if (worker->setting != 0)
+			crew->token[worker->token].look_ms *= 2;
 		*out_worker = (struct ksk_ctl_worker){
 			.index = i, .generation = worker->link.generation};
 		return true;
 	}
+	return false;
+}
+
+bool
+ksk_crew_looks(const struct ksk_crew *crew)
+{
+	for (uint16_t i = 0; i < crew->start->worker_count; i++)
+		if (crew->worker[i].link.fd >= 0 &&
+			crew->worker[i].setting != 0)
+			return true;
 	return false;
 }
 
@@ -219,13 +394,25 @@ ksk_crew_token(
 	const struct ksk_crew *crew, uint16_t token, const char **out_why)
 {
 	const struct ksk_token_view *view = &crew->token[token];
+	bool up = ksk_crew_up(crew, token) > 0;
 	*out_why = "";
-	if (ksk_crew_up(crew, token) > 0)
+	if (up && !view->barren)
 		return KSK_STATE_READY;
-	if (view->told) {
+	if (view->told && !up) {
 		*out_why = view->why;
 		return view->state;
 	}
-	*out_why = "the token's workers are starting; ends by itself";
+	*out_why = view->barren
+		? "the token takes the login, but two workers in a row gave no "
+		  "signature; see the log; ends with the next signature"
+		: "the token's workers are starting; ends by itself";
 	return KSK_STATE_TOKEN_DOWN;
+}
+
+bool
+ksk_crew_worth_a_try(const struct ksk_crew *crew, uint16_t token)
+{
+	const struct ksk_token_view *view = &crew->token[token];
+	return ksk_crew_up(crew, token) > 0 ||
+		(!view->told && !view->away && !view->barren);
 }

@@ -5,8 +5,16 @@
  * nothing (pipeline.c) and kills nobody (kskd does).
  *
  * A job that a worker was given is asked again only after that worker is dead,
- * and once at most.
- * Tests: tests/integration/test_kill.py, tests/unit/test_crew.c
+ * and once at most. If the worker's token failed, only a process that started
+ * after that is asked: what ended one session has mostly ended them all, and
+ * the worker beside it does not know yet.
+ *
+ * No worker says when a token gets better. So a key that is missing is looked
+ * for again, at growing intervals, by one worker; and after a job that two
+ * workers died over, the token counts as down until a signature comes: a
+ * request then is tried if there is a worker, and refused at once if not.
+ * Tests: tests/integration/test_faults.py, tests/integration/test_kill.py,
+ * tests/unit/test_crew.c
  */
 #ifndef KSK_SIGNER_CREW_H
 #define KSK_SIGNER_CREW_H
@@ -18,33 +26,73 @@
 #define KSK_QUEUE_MS 3000u
 
 /* A worker that has not looked up its keys within this time is overdue: a
- * network HSM with a full packet of keys takes seconds. */
+ * network HSM with a full packet of keys takes seconds. Once it is known how
+ * long it takes, a worker has KSK_LOOK_TIMES as long, at least limits.job. */
 #define KSK_LOOK_MS 30000u
+#define KSK_LOOK_TIMES 8u
+
+/* Missing keys are looked for again after … up to …, and never for more than
+ * a tenth of the worker's time. */
+#define KSK_AGAIN_LEAST_MS 500u
+#define KSK_AGAIN_MOST_MS 3000u
+
+/* So long after the last failure a token that gave no signature is worth its
+ * login again: a readiness check must not keep requests away for ever. */
+#define KSK_BARREN_MS 60000u
+
+/* Keys of one KEYS_SET: their answers must fit one packet too. */
+#define KSK_KEYS_PER_PACKET 24u
 
 #define KSK_WORKER_OPEN_MAX (KSK_WORKER_PACKETS * KSK_WORKER_JOBS)
 
+/* Which slots a worker is asked to look up. */
+enum ksk_round {
+	KSK_ROUND_ALL = 0, /* every one */
+	KSK_ROUND_MISSING, /* those it knows and that have no key */
+	KSK_ROUND_PROOF,   /* the first: does its session live? */
+};
+
 struct ksk_worker {
 	struct ksk_link link;
+	uint64_t born; /* number of its link, counted over all workers */
 	uint16_t token;
-	bool leaving;     /* said that its token failed */
-	bool wrong;       /* gave a signature that does not verify */
-	bool overdue;     /* reported to kskd */
-	uint32_t known;   /* slots [0, known) may be signed with */
+	bool leaving;   /* said that its token failed */
+	bool wrong;     /* gave a signature that does not verify, or lost a
+			 * key that others have: it is replaced */
+	bool veteran;   /* has looked up all keys once */
+	bool overdue;   /* reported to kskd */
+	uint32_t known; /* slots [0, known) may be signed with */
+	enum ksk_round round;
 	uint32_t looked;  /* slots [0, looked) were answered this round */
 	uint32_t setting; /* slots of the open KEYS_SET, 0 = none */
-	uint64_t set_ms;  /* when it was sent */
-	bool again;       /* a new round begins after its answer */
+	uint32_t set[KSK_KEYS_PER_PACKET]; /* which */
+	uint64_t set_ms;                   /* when it was sent */
+	bool again;         /* a new round begins after its answer */
+	uint64_t answer_ms; /* when its last packet came */
 	uint32_t packet_left[KSK_WORKER_PACKETS]; /* unanswered jobs */
 	size_t open_count;
 	struct ksk_job *open[KSK_WORKER_OPEN_MAX];
 };
 
+struct ksk_queue {
+	struct ksk_job *head, *tail;
+	size_t count;
+};
+
 struct ksk_token_view {
-	struct ksk_job *head, *tail; /* queue */
-	size_t queued;
-	bool told; /* kskd said why there is no worker */
+	struct ksk_queue first; /* any worker may have these */
+	struct ksk_queue again; /* these wait for a younger one (job.after) */
+	bool told;              /* kskd said why there is no worker */
 	enum ksk_state state;
 	char why[KSK_WHY_CAP];
+	uint64_t up_ms; /* when a worker was up last */
+	bool away;      /* none has been for longer than a restart takes */
+	bool barren;    /* two workers died over a job, none has signed since */
+	uint64_t barren_ms;
+	uint64_t look_ms;       /* that a look-up takes, 0 = not known */
+	uint64_t job_us;        /* that a signature takes, 0 = not known */
+	uint64_t again_ms;      /* when missing keys are looked for next */
+	uint64_t again_wait_ms; /* and how long after that */
 };
 
 /* Zero it, then ksk_crew_init. */
@@ -54,6 +102,7 @@ struct ksk_crew {
 	struct ksk_worker worker[KSK_WORKER_COUNT_MAX];
 	struct ksk_token_view token[KSK_TOKEN_COUNT_MAX];
 	uint64_t next_job;
+	uint64_t links;    /* made so far */
 	size_t asked;      /* jobs at workers */
 	size_t queued;     /* jobs in queues */
 	bool keys_changed; /* an answer changed a key; the reader clears it */
@@ -66,12 +115,13 @@ KSK_MUST_USE enum ksk_err ksk_crew_init(struct ksk_crew *crew,
 
 /* A new link to a worker; takes fd. Jobs still at the one before are treated
  * as ksk_crew_dead does: kskd links a worker anew only after its death. */
-void ksk_crew_link(
-	struct ksk_crew *crew, uint16_t index, uint32_t generation, int fd);
+void ksk_crew_link(struct ksk_crew *crew, uint16_t index, uint32_t generation,
+	int fd, uint64_t now_ms);
 
 /* A worker of that generation is dead: its jobs go back to the queue, those
  * asked twice are lost. */
-void ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation);
+void ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation,
+	uint64_t now_ms);
 
 /* kskd says what became of a token's workers. */
 void ksk_crew_token_state(
@@ -85,8 +135,21 @@ void ksk_crew_look_again(struct ksk_crew *crew);
 void ksk_crew_queue(
 	struct ksk_crew *crew, struct ksk_ticket *ticket, uint64_t now_ms);
 
-/* Takes the first job out of a token's queue, which must not be empty. */
-void ksk_crew_unqueue(struct ksk_crew *crew, struct ksk_token_view *view);
+/* Takes the first job out of a queue, which must not be empty. */
+void ksk_crew_unqueue(struct ksk_crew *crew, struct ksk_queue *queue);
+
+/* A job's signature was looked at; a wrong one is lost, and its worker is
+ * reported as overdue. */
+void ksk_crew_judged(struct ksk_crew *crew, struct ksk_job *job, bool right,
+	uint64_t now_ms);
+
+/* Has a token's workers that have nothing to do show that they still can. */
+void ksk_crew_prove(struct ksk_crew *crew, uint16_t token);
+
+/* A key of the token that was missing is there: before another worker signs,
+ * it must have looked too. finder: the worker that saw it. */
+void ksk_crew_found_again(
+	struct ksk_crew *crew, const struct ksk_worker *finder);
 
 /* Hands out what can be handed out. */
 void ksk_crew_push(struct ksk_crew *crew, uint64_t now_ms);
@@ -98,13 +161,17 @@ void ksk_crew_push(struct ksk_crew *crew, uint64_t now_ms);
  * asked.
  */
 KSK_MUST_USE enum ksk_err ksk_crew_receive(
-	struct ksk_crew *crew, uint16_t index);
+	struct ksk_crew *crew, uint16_t index, uint64_t now_ms);
 
 /* Loses jobs that waited too long in a queue, and finds the next worker that
  * is overdue, or gave a wrong signature, and was not reported; false if there
- * is none. */
+ * is none. A worker is overdue when it has given no answer for limits.job
+ * while a job was its turn. */
 bool ksk_crew_overdue(struct ksk_crew *crew, uint64_t now_ms,
 	struct ksk_ctl_worker *out_worker);
+
+/* Returns true if a linked worker is looking up keys. */
+bool ksk_crew_looks(const struct ksk_crew *crew);
 
 /* Returns true if a linked worker has room for jobs and nothing to do. */
 bool ksk_crew_idle(const struct ksk_crew *crew);
@@ -113,9 +180,14 @@ bool ksk_crew_idle(const struct ksk_crew *crew);
  */
 size_t ksk_crew_up(const struct ksk_crew *crew, uint16_t token);
 
-/* Returns a token's state; READY if any worker is up. out_why: borrowed, what
- * it is and what ends it, "" when ready. */
+/* Returns a token's state; READY if any worker is up and the last jobs were
+ * signed. out_why: borrowed, what it is and what ends it, "" when ready. */
 enum ksk_state ksk_crew_token(
 	const struct ksk_crew *crew, uint16_t token, const char **out_why);
+
+/* Returns true if a request is worth being tried though the token is not
+ * ready: its workers are just being replaced, or one is up and the last jobs
+ * failed. */
+bool ksk_crew_worth_a_try(const struct ksk_crew *crew, uint16_t token);
 
 #endif

@@ -240,6 +240,16 @@ ksk_keyring_at(struct ksk_keyring *keyring, uint16_t token, uint32_t slot)
 	return keyring->key[keyring->token[token].key[slot]];
 }
 
+bool
+ksk_keyring_misses(const struct ksk_keyring *keyring, uint16_t token)
+{
+	const struct token_list *list = &keyring->token[token];
+	for (uint32_t i = 0; i < list->count; i++)
+		if (keyring->key[list->key[i]]->state == KSK_KEY_MISSING)
+			return true;
+	return false;
+}
+
 static bool
 set_missing(struct ksk_keyring_key *key, const char *why)
 {

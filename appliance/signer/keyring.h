@@ -60,6 +60,9 @@ uint32_t ksk_keyring_slots(const struct ksk_keyring *keyring, uint16_t token);
 struct ksk_keyring_key *ksk_keyring_at(
 	struct ksk_keyring *keyring, uint16_t token, uint32_t slot);
 
+/* Returns true if a key of the token was looked up and is missing. */
+bool ksk_keyring_misses(const struct ksk_keyring *keyring, uint16_t token);
+
 /*
  * Takes a worker's answer for one slot. A DNSKEY that is not the key the
  * policy pins is never taken: the key then is missing.

@@ -225,10 +225,10 @@ read_frontend(struct ksk_signer *signer, uint8_t *packet, uint64_t now_ms)
 }
 
 static void
-read_worker(struct ksk_signer *signer, uint16_t index)
+read_worker(struct ksk_signer *signer, uint16_t index, uint64_t now_ms)
 {
 	enum ksk_err err;
-	while ((err = ksk_crew_receive(&signer->crew, index)) == KSK_OK)
+	while ((err = ksk_crew_receive(&signer->crew, index, now_ms)) == KSK_OK)
 		;
 	if (err == KSK_ERR_MALFORMED)
 		peer_broken("kskd-token");
@@ -280,7 +280,7 @@ read_all(struct ksk_signer *signer, const struct polled *p, uint8_t *packet)
 	 * them, but a death it reports must not overtake an answer. */
 	for (uint16_t i = 0; i < signer->start.worker_count; i++)
 		if (p->fd[2 + i].revents != 0)
-			read_worker(signer, i);
+			read_worker(signer, i, now_ms);
 	if (p->fd[0].revents != 0)
 		read_control(signer);
 	if ((p->fd[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&

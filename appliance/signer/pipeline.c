@@ -265,10 +265,12 @@ not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
 		const char *why;
 		enum ksk_state state = ksk_state_key(
 			signer, ticket->job[i].key, &why);
-		/* Workers that are just being replaced are waited for. */
+		/* Workers that are just being replaced are waited for; a
+		 * token that gave no signature is asked by each request. */
 		if (state == KSK_STATE_READY ||
 			(state == KSK_STATE_TOKEN_DOWN &&
-				ksk_state_passing(signer, ticket->job[i].key)))
+				ksk_state_worth_a_try(
+					signer, ticket->job[i].key)))
 			continue;
 		ksk_answer_not_ready(signer, ticket, state, why);
 		ready(ticket);
@@ -338,13 +340,20 @@ take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
 
 /* ---- step 4: the token's answers, verified; result ---- */
 
-/* No signature, or one by a key that the token has lost since. */
+/* No signature, or one by a key that the token has lost since: then that is
+ * what the client is told. */
 static bool
-lost(struct ksk_signer *signer, const struct ksk_job *job)
+lost(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_job *job)
 {
-	return job->stage == KSK_JOB_LOST ||
-		ksk_keyring_key(signer->keyring, job->key)->state !=
-		KSK_KEY_FOUND;
+	const struct ksk_keyring_key *key = ksk_keyring_key(
+		signer->keyring, job->key);
+	if (key->state == KSK_KEY_MISSING) {
+		ticket->state = KSK_STATE_KEY_MISSING;
+		ksk_text_copy(ticket->why, sizeof(ticket->why),
+			key->why == NULL ? "the key is not found" : key->why);
+	}
+	return job->stage == KSK_JOB_LOST || key->state != KSK_KEY_FOUND;
 }
 
 static void
@@ -356,7 +365,7 @@ stage_result(
 	record.about = ticket->intent;
 	struct ksk_span rrsigs[KSK_RRSIG_COUNT_MAX];
 	for (size_t i = 0; i < ticket->job_count && !ticket->lost; i++)
-		ticket->lost = lost(signer, &ticket->job[i]);
+		ticket->lost = lost(signer, ticket, &ticket->job[i]);
 	if (ticket->lost) {
 		record.kind = KSK_RECORD_FAILURE;
 		record.text = ticket->why;
@@ -514,7 +523,7 @@ ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 		return 1;
 	if (signer->crew.queued > 0)
 		return 10;
-	if (signer->crew.asked > 0)
+	if (signer->crew.asked > 0 || ksk_crew_looks(&signer->crew))
 		return 50;
 	return 1000;
 }

@@ -39,12 +39,12 @@ ksk_state_key(struct ksk_signer *signer, uint32_t number, const char **out_why)
 }
 
 bool
-ksk_state_passing(struct ksk_signer *signer, uint32_t number)
+ksk_state_worth_a_try(struct ksk_signer *signer, uint32_t number)
 {
 	const struct ksk_keyring_key *key = ksk_keyring_key(
 		signer->keyring, number);
 	return key != NULL && key->state == KSK_KEY_FOUND &&
-		!signer->crew.token[key->token].told;
+		ksk_crew_worth_a_try(&signer->crew, key->token);
 }
 
 enum ksk_state

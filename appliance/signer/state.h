@@ -16,9 +16,9 @@
 enum ksk_state ksk_state_key(
 	struct ksk_signer *signer, uint32_t number, const char **out_why);
 
-/* Returns true if a key's token has no worker just now but kskd has not said
- * why: they are being replaced, and a request may wait. */
-bool ksk_state_passing(struct ksk_signer *signer, uint32_t number);
+/* Returns true if a request may be tried with a key that was found, though
+ * its token is not ready. */
+bool ksk_state_worth_a_try(struct ksk_signer *signer, uint32_t number);
 
 /* Finds the state of a zone: of the first KSK that must stand and can't sign.
  */

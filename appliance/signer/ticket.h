@@ -47,6 +47,7 @@ struct ksk_job {
 	uint16_t worker; /* while asked or held */
 	uint8_t packet;  /* which of the worker's open packets */
 	uint8_t asked;   /* times a token was asked */
+	uint64_t after;  /* only workers linked after that link may have it */
 	uint64_t ask_ms; /* when it was asked last, monotonic */
 	uint8_t signature[KSK_SIGNATURE_MAX];
 	size_t signature_len;

@@ -25,6 +25,12 @@
  * within two seconds, and a login takes a part of them. */
 #define KILLED_BACKOFF_MAX_MS 200u
 
+/* A token that is back must be found within five seconds, so its workers never
+ * wait for long. One that has logged in shows that the token is there: modules
+ * that end each session after a while must not leave requests waiting. */
+#define WORKER_BACKOFF_MAX_MS 3000u
+#define LOGGED_IN_BACKOFF_MAX_MS 500u
+
 /* Ends of one child before the first "started" that are tried again. */
 #define TRIES_AT_START 3u
 
@@ -77,14 +83,32 @@ ksk_death_text(int status, char out[KSK_DEATH_TEXT_CAP])
 		WTERMSIG(status) == SIGSYS ? ": killed by its sandbox" : "");
 }
 
+/* Returns true if a worker could not log in and died like the one before it:
+ * the token's state has been told, and an attempt is no event. */
+static bool
+is_no_news(struct kskd *k, const struct ksk_proc *proc,
+	const char how[KSK_DEATH_TEXT_CAP])
+{
+	struct ksk_token_state *token = &k->token[proc->token];
+
+	if (proc->kind != KSK_CHILD_WORKER || proc->logged_in || k->stop.on)
+		return false;
+	if (strcmp(token->died, how) == 0)
+		return true;
+	memcpy(token->died, how, KSK_DEATH_TEXT_CAP);
+	return false;
+}
+
 static void
-log_death(const struct kskd *k, const struct ksk_proc *proc, int status)
+log_death(struct kskd *k, const struct ksk_proc *proc, int status)
 {
 	const bool orderly = k->stop.on && status == 0;
 	char how[KSK_DEATH_TEXT_CAP];
 	char pid[KSK_NUM_CAP], index[KSK_NUM_CAP];
 
 	ksk_death_text(status, how);
+	if (is_no_news(k, proc, how))
+		return;
 	ksk_log(orderly ? KSK_LOG_INFO : KSK_LOG_ERROR,
 		orderly ? "child-ended" : "child-dead",
 		orderly ? "a child has ended" : "a child has died", "program",
@@ -128,6 +152,15 @@ ksk_backoff_ms(unsigned fails)
 	return fails > 7 ? 10000 : UINT64_C(100) << (fails - 1);
 }
 
+static uint64_t
+backoff_max_ms(const struct ksk_proc *proc)
+{
+	if (proc->kind != KSK_CHILD_WORKER)
+		return KSK_NO_MS;
+	return proc->logged_in ? LOGGED_IN_BACKOFF_MAX_MS
+			       : WORKER_BACKOFF_MAX_MS;
+}
+
 static void
 plan_restart(struct ksk_proc *proc, int status, uint64_t now_ms)
 {
@@ -138,6 +171,8 @@ plan_restart(struct ksk_proc *proc, int status, uint64_t now_ms)
 	if (now_ms - proc->started_ms >= LONG_LIFE_MS)
 		proc->fails = 0;
 	wait_ms = ksk_backoff_ms(proc->fails++);
+	if (wait_ms > backoff_max_ms(proc))
+		wait_ms = backoff_max_ms(proc);
 	if (from_outside && wait_ms > KILLED_BACKOFF_MAX_MS)
 		wait_ms = KILLED_BACKOFF_MAX_MS;
 	proc->due_ms = now_ms + wait_ms;

@@ -9,9 +9,6 @@
 
 #include "appliance/supervisor/kskd.h"
 
-/* Bytes of room for ksk_death_text, final zero included. */
-#define KSK_DEATH_TEXT_CAP 96u
-
 /* Takes note of a death. status: of waitpid. */
 void ksk_death(struct kskd *k, struct ksk_proc *proc, int status);
 

@@ -30,6 +30,9 @@ enum ksk_phase {
 	KSK_PHASE_READY,
 };
 
+/* Bytes of room for how a process ended (death.h), final zero included. */
+#define KSK_DEATH_TEXT_CAP 96u
+
 /* What a child has said to a reload. */
 enum ksk_answer { KSK_ANSWER_NONE, KSK_ANSWER_DUE, KSK_ANSWER_OK };
 
@@ -72,6 +75,10 @@ struct ksk_token_state {
 	unsigned unknown;     /* logins in a row whose outcome nobody knows */
 	unsigned fails;       /* logins in a row that failed */
 	uint64_t next_try_ms; /* no login before */
+	/* How a worker died last without a login, as it was logged: the next
+	 * one that dies alike is no news. "" after a login. */
+	char died[KSK_DEATH_TEXT_CAP];
+	uint64_t start_ms; /* that a worker takes to log in, 0 = not known */
 };
 
 enum ksk_reload_phase {

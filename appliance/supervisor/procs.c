@@ -19,7 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A PKCS#11 module knows no time limits; this is the one for its start. */
+/* For a frontend. A signer checks its journal first, which may take long; the
+ * limit of workers.c holds for workers. */
 #define READY_WITHIN_MS 30000u
 
 /* From the end of the control socket to the end of the process. */
@@ -127,6 +128,31 @@ spawn_proc(const struct kskd *k, struct ksk_proc *proc)
 	return err;
 }
 
+static uint64_t
+ready_until(const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms)
+{
+	switch (proc->kind) {
+	case KSK_CHILD_FRONTEND:
+		return now_ms + READY_WITHIN_MS;
+	case KSK_CHILD_SIGNER:
+		break;
+	case KSK_CHILD_WORKER:
+		return ksk_workers_ready_until(k, proc, now_ms);
+	}
+	return KSK_NO_MS;
+}
+
+/* The time of a process is over. */
+static void
+end_time(struct kskd *k, struct ksk_proc *proc)
+{
+	if (proc->kind == KSK_CHILD_WORKER &&
+		proc->phase == KSK_PHASE_STARTING &&
+		ksk_workers_more_time(k, proc))
+		return;
+	ksk_proc_kill(proc, proc->kill_why);
+}
+
 static void
 start_proc(struct kskd *k, struct ksk_proc *proc, uint64_t now_ms)
 {
@@ -142,10 +168,7 @@ start_proc(struct kskd *k, struct ksk_proc *proc, uint64_t now_ms)
 	proc->phase = KSK_PHASE_STARTING;
 	proc->started_ms = now_ms;
 	proc->killed_for = NULL;
-	/* A signer checks its journal first, which may take long. */
-	proc->kill_ms = proc->kind == KSK_CHILD_SIGNER
-		? KSK_NO_MS
-		: now_ms + READY_WITHIN_MS;
+	proc->kill_ms = ready_until(k, proc, now_ms);
 	proc->kill_why = "it was not ready in time";
 	proc->settings = k->settings_number;
 	proc->answer = KSK_ANSWER_NONE;
@@ -184,7 +207,7 @@ ksk_procs_run(struct kskd *k, uint64_t now_ms)
 		struct ksk_proc *proc = &k->proc[i];
 
 		if (now_ms >= kill_at(proc))
-			ksk_proc_kill(proc, proc->kill_why);
+			end_time(k, proc);
 		if (may_start(k, proc, now_ms))
 			start_proc(k, proc, now_ms);
 	}

@@ -19,6 +19,15 @@
  * PIN, and the third one locks a TPM. */
 #define UNKNOWN_MAX 2u
 
+/* A PKCS#11 module knows no time limits; these are the ones for a worker's
+ * start: START_MOST_MS, or START_TIMES as long as it is known to take, though
+ * never less than a job may (limits.job). */
+#define START_MOST_MS 30000u
+#define START_TIMES 8u
+
+/* A token that is back must be found within five seconds. */
+#define LOGIN_BACKOFF_MAX_MS 3000u
+
 #define REMEDY \
 	"; when the PIN is right, rewrite or touch its source, then reload kskd"
 
@@ -207,10 +216,59 @@ ksk_workers_may_login(
 		now_ms >= token->next_try_ms;
 }
 
+uint64_t
+ksk_workers_ready_until(
+	const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms)
+{
+	const uint64_t least_ms = k->settings.config.job_ms;
+	uint64_t ms = START_TIMES * k->token[proc->token].start_ms;
+
+	if (ms == 0 || ms > START_MOST_MS)
+		ms = START_MOST_MS;
+	else if (ms < least_ms)
+		ms = least_ms;
+	return now_ms + ms;
+}
+
+/* A PIN that is still in the pipe was not tried. */
+static bool
+is_pin_taken(const struct ksk_proc *proc)
+{
+	int left = 0;
+
+	return proc->pin_fd >= 0 &&
+		(ioctl(proc->pin_fd, FIONREAD, &left) != 0 || left == 0);
+}
+
+bool
+ksk_workers_more_time(struct kskd *k, struct ksk_proc *proc)
+{
+	const uint64_t most_ms = proc->started_ms + START_MOST_MS;
+
+	if (is_pin_taken(proc) && proc->kill_ms < most_ms) {
+		proc->kill_ms = most_ms;
+		return true;
+	}
+	/* It may have been only slow: the next one has longer. */
+	k->token[proc->token].start_ms *= 2;
+	return false;
+}
+
+/* The longest counts at once, then it fades: a limit is made of it. */
+static void
+learn_start(struct ksk_token_state *token, const struct ksk_proc *proc)
+{
+	const uint64_t ms = ksk_clock_mono_ms() - proc->started_ms + 1;
+
+	token->start_ms = ms > token->start_ms ? ms
+					       : (7 * token->start_ms + ms) / 8;
+}
+
 static void
 login_failed(struct kskd *k, uint16_t index, const struct ksk_ctl_state *login)
 {
 	struct ksk_token_state *token = &k->token[index];
+	uint64_t wait_ms;
 
 	if (login->err == -KSK_ERR_PIN_WRONG) {
 		lock_token(k, index, "pin-wrong", login->why);
@@ -224,8 +282,10 @@ login_failed(struct kskd *k, uint16_t index, const struct ksk_ctl_state *login)
 		lock_token(k, index, "pin-unfit", login->why);
 		return;
 	}
-	token->fails++;
-	token->next_try_ms = ksk_clock_mono_ms() + ksk_backoff_ms(token->fails);
+	wait_ms = ksk_backoff_ms(++token->fails);
+	if (wait_ms > LOGIN_BACKOFF_MAX_MS)
+		wait_ms = LOGIN_BACKOFF_MAX_MS;
+	token->next_try_ms = ksk_clock_mono_ms() + wait_ms;
 	set_trouble(k, index, KSK_STATE_TOKEN_DOWN,
 		(enum ksk_err) - (int)login->err, login->why);
 }
@@ -246,6 +306,8 @@ ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 		return;
 	}
 	token->fails = 0;
+	token->died[0] = '\0';
+	learn_start(token, proc);
 	proc->logged_in = true;
 	ksk_log(KSK_LOG_INFO, "worker-login", "a worker has logged in", "token",
 		config_of(k, proc->token)->name, "worker",
@@ -253,13 +315,10 @@ ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 	set_trouble(k, proc->token, KSK_STATE_READY, KSK_OK, "");
 }
 
-/* A PIN that is still in the pipe was not tried. */
 static bool
 was_pin_taken(struct ksk_proc *proc)
 {
-	int left = 0;
-	const bool taken = proc->pin_fd >= 0 &&
-		(ioctl(proc->pin_fd, FIONREAD, &left) != 0 || left == 0);
+	const bool taken = is_pin_taken(proc);
 
 	ksk_file_close(&proc->pin_fd);
 	return taken;

@@ -23,6 +23,14 @@ void ksk_workers_sources(
 bool ksk_workers_may_login(
 	const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms);
 
+/* Returns the moment at which a worker that starts now must be ready. */
+uint64_t ksk_workers_ready_until(
+	const struct kskd *k, const struct ksk_proc *proc, uint64_t now_ms);
+
+/* A worker was not ready in time. Returns true if it gets more: it has its
+ * PIN, and cutting a login short leaves nobody knowing what became of it. */
+bool ksk_workers_more_time(struct kskd *k, struct ksk_proc *proc);
+
 /* Takes a worker's report of its login. */
 void ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 	const struct ksk_ctl_state *login);

@@ -36,7 +36,7 @@ link_worker(struct world *w, uint16_t index, uint32_t generation)
 	assert_int_equal(ksk_link_pair(fds), KSK_OK);
 	ksk_link_close(&w->end[index]);
 	w->end[index] = (struct ksk_link){.fd = fds[1]};
-	ksk_crew_link(&w->crew, index, generation, fds[0]);
+	ksk_crew_link(&w->crew, index, generation, fds[0], 1);
 }
 
 static int
@@ -94,11 +94,10 @@ answer(struct world *w, uint16_t index, const struct ksk_buf *buf)
 		KSK_OK);
 }
 
-/* Plays the look-up of all keys. */
+/* Answers an open look-up, at a time. */
 static void
-find_keys(struct world *w, uint16_t index)
+answer_keys(struct world *w, uint16_t index, bool there, uint64_t now_ms)
 {
-	ksk_crew_push(&w->crew, 1);
 	struct ksk_wire body;
 	assert_true(next(w, index, KSK_LNK_KEYS_SET, &body));
 	uint8_t room[4096];
@@ -109,11 +108,23 @@ find_keys(struct world *w, uint16_t index)
 		ksk_lnk_key_get(&body, &key);
 		struct ksk_lnk_key_found found = {.slot = key.slot,
 			.dnskey = ksk_span_of(sample_ksk, sizeof sample_ksk)};
+		if (!there) {
+			found.dnskey.len = 0;
+			ksk_text_copy(found.why, sizeof found.why, "gone");
+		}
 		ksk_lnk_key_found_put(&out, &found);
 	}
 	assert_int_equal(ksk_wire_end(&body), KSK_OK);
 	answer(w, index, &buf);
-	assert_int_equal(ksk_crew_receive(&w->crew, index), KSK_OK);
+	assert_int_equal(ksk_crew_receive(&w->crew, index, now_ms), KSK_OK);
+}
+
+/* Plays the look-up of all keys. */
+static void
+find_keys(struct world *w, uint16_t index)
+{
+	ksk_crew_push(&w->crew, 1);
+	answer_keys(w, index, true, 1);
 }
 
 static void
@@ -213,6 +224,7 @@ test_jobs_are_spread_and_limited(void **state)
 {
 	struct world *w = *state;
 	both_up(w);
+	w->crew.token[0].job_us = 1000;
 	for (size_t i = 0; i < 40; i++)
 		queue(w, i, 10);
 	ksk_crew_push(&w->crew, 10);
@@ -248,7 +260,7 @@ test_a_signature_is_answered_not_yet_signed(void **state)
 	queue(w, 0, 10);
 	ksk_crew_push(&w->crew, 10);
 	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_DONE);
-	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_OK);
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ANSWERED);
 	assert_int_equal(w->crew.asked, 0);
 }
@@ -259,12 +271,12 @@ test_an_answer_nobody_asked_for_breaks_the_format(void **state)
 	struct world *w = *state;
 	both_up(w);
 	say(w, 0, 4711, KSK_JOB_DONE);
-	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_ERR_MALFORMED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_ERR_MALFORMED);
 	/* Neither may another worker answer. */
 	queue(w, 0, 10);
 	ksk_crew_push(&w->crew, 10);
 	say(w, 1, w->ticket[0].job[0].number, KSK_JOB_DONE);
-	assert_int_equal(ksk_crew_receive(&w->crew, 1), KSK_ERR_MALFORMED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 1, 1), KSK_ERR_MALFORMED);
 }
 
 static void
@@ -277,18 +289,20 @@ test_only_death_lets_a_job_be_asked_again(void **state)
 	struct ksk_job *job = &w->ticket[0].job[0];
 	assert_int_equal(job->worker, 0);
 	ksk_link_close(&w->end[0]);
-	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_ERR_CLOSED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_ERR_CLOSED);
 	ksk_crew_push(&w->crew, 20);
 	assert_int_equal(job->stage, KSK_JOB_ASKED);
-	ksk_crew_dead(&w->crew, 0, 99); /* another generation */
+	ksk_crew_dead(&w->crew, 0, 99, 20); /* another generation */
 	assert_int_equal(job->stage, KSK_JOB_ASKED);
-	ksk_crew_dead(&w->crew, 0, 1);
+	ksk_crew_dead(&w->crew, 0, 1, 20);
 	assert_int_equal(job->stage, KSK_JOB_QUEUED);
 	ksk_crew_push(&w->crew, 30);
 	assert_int_equal(job->stage, KSK_JOB_ASKED);
 	assert_int_equal(job->worker, 1);
+	/* The other was asked to prove itself, and did. */
+	answer_keys(w, 1, true, 30);
 	/* A second death ends it. */
-	ksk_crew_dead(&w->crew, 1, 1);
+	ksk_crew_dead(&w->crew, 1, 1, 40);
 	assert_int_equal(job->stage, KSK_JOB_LOST);
 	assert_string_not_equal(w->ticket[0].why, "");
 	assert_int_equal(w->crew.asked + w->crew.queued, 0);
@@ -303,14 +317,236 @@ test_a_failed_job_waits_for_its_workers_death(void **state)
 	ksk_crew_push(&w->crew, 10);
 	struct ksk_job *job = &w->ticket[0].job[0];
 	say(w, 0, job->number, KSK_JOB_FAILED);
-	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_OK);
 	assert_int_equal(job->stage, KSK_JOB_HELD);
 	ksk_crew_push(&w->crew, 20);
 	assert_int_equal(job->stage, KSK_JOB_HELD);
-	ksk_crew_dead(&w->crew, 0, 1);
+	ksk_crew_dead(&w->crew, 0, 1, 20);
+	/* Not the one beside it: a process that starts after the failure. */
 	ksk_crew_push(&w->crew, 30);
+	assert_int_equal(job->stage, KSK_JOB_QUEUED);
+	/* Other jobs do not wait for that. */
+	queue(w, 1, 30);
+	ksk_crew_push(&w->crew, 30);
+	assert_int_equal(w->ticket[1].job[0].worker, 1);
+	link_worker(w, 0, 2);
+	find_keys(w, 0);
+	ksk_crew_push(&w->crew, 40);
 	assert_int_equal(job->stage, KSK_JOB_ASKED);
-	assert_int_equal(job->worker, 1);
+	assert_int_equal(job->worker, 0);
+	assert_int_equal(job->asked, 2);
+}
+
+static void
+test_what_stands_behind_a_failure_was_not_asked(void **state)
+{
+	struct world *w = *state;
+	link_worker(w, 0, 1);
+	find_keys(w, 0);
+	w->crew.token[0].job_us = 1000;
+	for (size_t i = 0; i < 20; i++)
+		queue(w, i, 10);
+	ksk_crew_push(&w->crew, 10);
+	/* Two packets: 16 and 4. The worker fails at the first job, fails the
+	 * rest of the packet untried and never reads the second. */
+	for (size_t i = 0; i < 16; i++) {
+		say(w, 0, w->ticket[i].job[0].number, KSK_JOB_FAILED);
+		assert_int_equal(ksk_crew_receive(&w->crew, 0, 11), KSK_OK);
+	}
+	ksk_crew_dead(&w->crew, 0, 1, 12);
+	assert_int_equal(w->ticket[0].job[0].asked, 1);
+	for (size_t i = 1; i < 20; i++)
+		assert_int_equal(w->ticket[i].job[0].asked, 0);
+	assert_int_equal(w->crew.queued, 20);
+	assert_int_equal(w->crew.asked, 0);
+}
+
+static void
+test_the_others_prove_themselves(void **state)
+{
+	struct world *w = *state;
+	struct ksk_wire body;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_false(next(w, 1, KSK_LNK_KEYS_SET, &body));
+	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_FAILED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 11), KSK_OK);
+	ksk_crew_push(&w->crew, 11);
+	answer_keys(w, 1, true, 12);
+	/* Once. */
+	ksk_crew_push(&w->crew, 13);
+	assert_false(next(w, 1, KSK_LNK_KEYS_SET, &body));
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 1);
+}
+
+static void
+test_a_missing_key_is_looked_for_again(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	uint64_t at[6];
+	size_t count = 0;
+	struct ksk_keyring_key *key = ksk_keyring_at(w->keyring, 0, 0);
+	link_worker(w, 0, 1);
+	ksk_crew_push(&w->crew, 1);
+	answer_keys(w, 0, false, 1);
+	link_worker(w, 1, 1);
+	ksk_crew_push(&w->crew, 1);
+	answer_keys(w, 1, false, 1);
+	assert_int_equal(key->state, KSK_KEY_MISSING);
+	/* By one worker, at growing intervals. */
+	for (uint64_t now = 2; count < 6; now++) {
+		assert_false(ksk_crew_overdue(&w->crew, now, &late));
+		ksk_crew_push(&w->crew, now);
+		assert_int_equal(w->crew.worker[1].setting, 0);
+		if (w->crew.worker[0].setting == 0)
+			continue;
+		answer_keys(w, 0, false, now);
+		at[count++] = now;
+	}
+	for (size_t i = 2; i < 6; i++) {
+		assert_in_range(at[i] - at[i - 1], KSK_AGAIN_LEAST_MS,
+			KSK_AGAIN_MOST_MS + 100);
+		assert_true(at[i] - at[i - 1] >= at[i - 1] - at[i - 2]);
+	}
+	/* It is there: the other looks before it signs. */
+	assert_false(ksk_crew_overdue(&w->crew, at[5] + 4000, &late));
+	ksk_crew_push(&w->crew, at[5] + 4000);
+	answer_keys(w, 0, true, at[5] + 4000);
+	assert_int_equal(key->state, KSK_KEY_FOUND);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 1);
+	ksk_crew_push(&w->crew, at[5] + 4001);
+	answer_keys(w, 1, true, at[5] + 4001);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+	/* And nobody looks any more. */
+	for (uint64_t now = at[5] + 4002; now < at[5] + 20000; now += 100) {
+		assert_false(ksk_crew_overdue(&w->crew, now, &late));
+		ksk_crew_push(&w->crew, now);
+		assert_int_equal(w->crew.worker[0].setting, 0);
+		assert_int_equal(w->crew.worker[1].setting, 0);
+	}
+}
+
+static void
+test_a_token_that_signs_nothing_is_down_until_it_signs(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	const char *why;
+	both_up(w);
+	queue(w, 0, 10);
+	for (uint16_t i = 0; i < 2; i++) {
+		ksk_crew_push(&w->crew, 10);
+		assert_int_equal(w->ticket[0].job[0].worker, i);
+		ksk_crew_dead(&w->crew, i, 1, 11);
+	}
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
+	assert_false(ksk_crew_overdue(&w->crew, 12, &late));
+	/* No worker: not worth a wait. */
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+	link_worker(w, 0, 2);
+	find_keys(w, 0);
+	/* A worker: down, but each request tries. */
+	assert_int_equal(
+		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+	assert_non_null(strstr(why, "two workers"));
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+	queue(w, 1, 20);
+	ksk_crew_push(&w->crew, 20);
+	say(w, 0, w->ticket[1].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 21), KSK_OK);
+	assert_int_equal(
+		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+	ksk_crew_judged(&w->crew, &w->ticket[1].job[0], true, 21);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+	/* A wrong signature counts as none. */
+	queue(w, 2, 30);
+	ksk_crew_push(&w->crew, 30);
+	say(w, 0, w->ticket[2].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 31), KSK_OK);
+	ksk_crew_judged(&w->crew, &w->ticket[2].job[0], false, 31);
+	assert_int_equal(w->ticket[2].job[0].stage, KSK_JOB_LOST);
+	assert_true(ksk_crew_overdue(&w->crew, 31, &late));
+	assert_int_equal(
+		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+	/* With time it is worth its login again. */
+	link_worker(w, 0, 3);
+	find_keys(w, 0);
+	assert_false(ksk_crew_overdue(&w->crew, 31 + KSK_BARREN_MS, &late));
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+}
+
+static void
+test_requests_do_not_wait_for_a_token_that_stays_away(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	assert_false(ksk_crew_overdue(&w->crew, 10, &late));
+	ksk_crew_dead(&w->crew, 0, 1, 11);
+	ksk_crew_dead(&w->crew, 1, 1, 11);
+	assert_false(ksk_crew_overdue(&w->crew, 12, &late));
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS, &late));
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+}
+
+/* Answers one job of a worker after some time. */
+static void
+sign_slowly(struct world *w, size_t i, uint64_t now_ms)
+{
+	say(w, 0, w->ticket[i].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, now_ms), KSK_OK);
+}
+
+static void
+test_a_slow_token_is_not_taken_for_a_hung_one(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	link_worker(w, 0, 1);
+	find_keys(w, 0);
+	for (size_t i = 0; i < 10; i++)
+		queue(w, i, 10);
+	/* Nothing is known yet: one job per packet; then 900 ms for each. */
+	for (uint64_t i = 0; i < 3; i++) {
+		ksk_crew_push(&w->crew, 10 + 900 * i);
+		assert_int_equal(w->crew.worker[0].open_count, 2);
+		assert_false(
+			ksk_crew_overdue(&w->crew, 10 + 900 * i + 899, &late));
+		sign_slowly(w, i, 10 + 900 * i + 900);
+	}
+	/* The clock runs from the last answer. */
+	assert_false(ksk_crew_overdue(&w->crew, 2710 + 2000, &late));
+	assert_true(ksk_crew_overdue(&w->crew, 2710 + 2001, &late));
+}
+
+static void
+test_a_look_up_has_as_long_as_it_is_known_to_take(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	link_worker(w, 0, 1);
+	ksk_crew_push(&w->crew, 1);
+	/* Not known: a network HSM takes long. */
+	assert_false(ksk_crew_overdue(&w->crew, KSK_LOOK_MS, &late));
+	answer_keys(w, 0, true, 501);
+	ksk_crew_look_again(&w->crew);
+	ksk_crew_push(&w->crew, 600);
+	queue(w, 0, 601);
+	w->crew.token[0].job_us = 1000;
+	ksk_crew_push(&w->crew, 601);
+	/* 8 x 500 ms; the job behind it waits its turn. */
+	assert_false(ksk_crew_overdue(&w->crew, 4600, &late));
+	assert_true(ksk_crew_overdue(&w->crew, 4601, &late));
+	ksk_crew_dead(&w->crew, 0, 1, 4602);
+	assert_int_equal(w->ticket[0].job[0].asked, 0);
+	/* The next one has longer. */
+	link_worker(w, 0, 2);
+	ksk_crew_push(&w->crew, 5000);
+	assert_false(ksk_crew_overdue(&w->crew, 13000, &late));
+	assert_true(ksk_crew_overdue(&w->crew, 13001, &late));
 }
 
 static void
@@ -321,7 +557,7 @@ test_a_refused_job_is_lost_at_once(void **state)
 	queue(w, 0, 10);
 	ksk_crew_push(&w->crew, 10);
 	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_REFUSED);
-	assert_int_equal(ksk_crew_receive(&w->crew, 0), KSK_OK);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_OK);
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
 	assert_string_equal(w->ticket[0].why, "because");
 }
@@ -354,6 +590,29 @@ test_a_wrong_signature_makes_its_worker_overdue(void **state)
 	w->crew.worker[1].wrong = true;
 	assert_true(ksk_crew_overdue(&w->crew, 20, &late));
 	assert_int_equal(late.index, 1);
+}
+
+/* A session that lost what it had is a ruin; the key may well be there. */
+static void
+test_a_worker_that_loses_a_key_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	ksk_crew_look_again(&w->crew);
+	ksk_crew_push(&w->crew, 10);
+	answer_keys(w, 0, false, 10);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_FOUND);
+	assert_true(ksk_crew_overdue(&w->crew, 11, &late));
+	assert_int_equal(late.index, 0);
+	/* What its successor does not find is missing. */
+	ksk_crew_dead(&w->crew, 0, 1, 12);
+	link_worker(w, 0, 2);
+	ksk_crew_push(&w->crew, 13);
+	answer_keys(w, 0, false, 13);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_MISSING);
 }
 
 static void
@@ -407,9 +666,17 @@ main(void)
 		TEST(test_an_answer_nobody_asked_for_breaks_the_format),
 		TEST(test_only_death_lets_a_job_be_asked_again),
 		TEST(test_a_failed_job_waits_for_its_workers_death),
+		TEST(test_what_stands_behind_a_failure_was_not_asked),
+		TEST(test_the_others_prove_themselves),
+		TEST(test_a_missing_key_is_looked_for_again),
+		TEST(test_a_token_that_signs_nothing_is_down_until_it_signs),
+		TEST(test_requests_do_not_wait_for_a_token_that_stays_away),
+		TEST(test_a_slow_token_is_not_taken_for_a_hung_one),
+		TEST(test_a_look_up_has_as_long_as_it_is_known_to_take),
 		TEST(test_a_refused_job_is_lost_at_once),
 		TEST(test_overdue_is_reported_once),
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
+		TEST(test_a_worker_that_loses_a_key_is_replaced),
 		TEST(test_waiting_without_a_worker_ends),
 		TEST(test_looking_again_leaves_no_gap),
 	};
