@@ -4,18 +4,13 @@
  * rules, with lengths first and libraries second: a record that a library
  * accepts by accident must not reach a signature. Contract: dnskey.h
  */
-#include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <string.h>
-
 #include "protocol/dnskey.h"
+#include "protocol/ecpoint.h"
 #include "protocol/edwards.h"
 
 #define RSA_BITS_MIN 1024u
 #define RSA_BITS_MAX 4096u
 #define EXPONENT_MAX ((uint64_t)1 << 33)
-#define EC_POINT_MAX 97u
 
 static enum ksk_err
 refuse(struct ksk_fault *fault, const char *what)
@@ -64,67 +59,27 @@ check_rsa(const struct ksk_dnskey *key, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
-/* Asks OpenSSL whether an uncompressed point is on its curve. */
-static bool
-is_on_curve(const char *group, uint8_t *point, size_t len)
-{
-	char name[16] = "";
-	EVP_PKEY *pkey = NULL;
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-
-	(void)memccpy(name, group, 0, sizeof(name) - 1);
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(
-			OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
-		OSSL_PARAM_construct_octet_string(
-			OSSL_PKEY_PARAM_PUB_KEY, point, len),
-		OSSL_PARAM_construct_end(),
-	};
-	/* Import decodes the point, which fails off the curve and for
-	 * coordinates not below the prime. Both curves have cofactor 1, so
-	 * every such point has the full order. */
-	bool good = ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
-	EVP_PKEY_free(pkey);
-	EVP_PKEY_CTX_free(ctx);
-	ERR_clear_error();
-	return good;
-}
-
+/* rfc: where the length and the form of the key are laid down. */
 static enum ksk_err
-check_ec(const struct ksk_dnskey *key, const char *group, size_t len,
-	struct ksk_fault *fault)
-{
-	uint8_t point[EC_POINT_MAX];
-
-	if (key->key.len != len) {
-		ksk_fault_set(fault,
-			"the public key has %zu bytes, not %zu (RFC 6605 4)",
-			key->key.len, len);
-		return KSK_ERR_MALFORMED;
-	}
-	point[0] = 0x04; /* uncompressed (SEC 1 2.3.4) */
-	memcpy(point + 1, key->key.data, len);
-	if (!is_on_curve(group, point, len + 1))
-		return refuse(fault, "the public key is no point on the curve");
-	return KSK_OK;
-}
-
-static enum ksk_err
-check_edwards(const struct ksk_dnskey *key, size_t len, struct ksk_fault *fault)
+check_point(const struct ksk_dnskey *key, size_t len,
+	enum ksk_err (*check)(struct ksk_span bytes, const char **out_why),
+	const char *rfc, struct ksk_fault *fault)
 {
 	const char *why = "OpenSSL failed";
 
 	if (key->key.len != len) {
 		ksk_fault_set(fault,
-			"the public key has %zu bytes, not %zu (RFC 8080 3)",
-			key->key.len, len);
+			"the public key has %zu bytes, not %zu (%s)",
+			key->key.len, len, rfc);
 		return KSK_ERR_MALFORMED;
 	}
-	enum ksk_err err = ksk_edwards_check(key->key, &why);
-	if (err != KSK_OK)
+	/* A point that could not be judged is refused too: callers pass over
+	 * what is not MALFORMED. */
+	if (check(key->key, &why) != KSK_OK) {
 		ksk_fault_set(fault, "the public key is unusable: %s", why);
-	return err;
+		return KSK_ERR_MALFORMED;
+	}
+	return KSK_OK;
 }
 
 enum ksk_err
@@ -143,13 +98,17 @@ ksk_dnskey_form(const struct ksk_dnskey *key, struct ksk_fault *fault)
 	case 10:
 		return check_rsa(key, fault);
 	case 13:
-		return check_ec(key, "P-256", 64, fault);
+		return check_point(
+			key, 64, ksk_ecpoint_check, "RFC 6605 4", fault);
 	case 14:
-		return check_ec(key, "P-384", 96, fault);
+		return check_point(
+			key, 96, ksk_ecpoint_check, "RFC 6605 4", fault);
 	case 15:
-		return check_edwards(key, 32, fault);
+		return check_point(
+			key, 32, ksk_edwards_check, "RFC 8080 3", fault);
 	case 16:
-		return check_edwards(key, 57, fault);
+		return check_point(
+			key, 57, ksk_edwards_check, "RFC 8080 3", fault);
 	default:
 		ksk_fault_set(fault, "algorithm %u (%s) is not known here",
 			(unsigned)key->algorithm,
