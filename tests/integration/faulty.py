@@ -12,6 +12,7 @@ over bytes built here from RFC 4034.
 import concurrent.futures
 import contextlib
 import os
+import re
 import signal
 import struct
 import sys
@@ -223,6 +224,29 @@ class Faulty:
             replies.append(self.sign())
             time.sleep(step)
         return replies
+
+    def log_complaints(self):
+        """What must never be in a log. A sanitizer may report the crashes that
+        are made on purpose, in our module, and what libp11 and modules lose
+        when a call of theirs fails."""
+        bad, report = [], None
+        for line in self.a.log_text().splitlines():
+            if re.match(r"==\d+==ERROR: |.*runtime error: ", line):
+                report = line
+            elif report and "Leak" in report:
+                if re.match(r"\s+#1 .*/kskd", line):
+                    bad.append(f"{report} {line}")
+                report = None if "SUMMARY" in line else report
+            elif report and re.match(r"\s+#0 ", line):
+                if "libkskfault.so" not in line:
+                    bad.append(f"{report} {line}")
+                report = None
+            elif "peer-broken" in line:
+                bad.append(line)
+            elif ap.SLOW == 1 and not re.match(
+                    r"kskd(-\w+)?: (error|warn|info) [a-z-]+: \S", line):
+                bad.append(f"an odd line: {line!r}")
+        return bad + ([report] if report else [])
 
     def pin(self):
         with open(self.a.path("etc/pin.main"), encoding="ascii") as f:
