@@ -191,6 +191,7 @@ on_keys_set(
 	struct ksk_wire_out out = ksk_packet_begin(&w->out, KSK_LNK_KEYS_FOUND);
 	enum ksk_err r = ksk_inventory_read(w->token, &inventory, fault);
 
+	ksk_token_mechanisms(w->token);
 	while (r == KSK_OK && ksk_wire_more(body)) {
 		struct ksk_lnk_key item = {0};
 
