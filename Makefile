@@ -102,7 +102,7 @@ CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
 
 # ---- the two commands ----
 .PHONY: all demo check check-asan deps deps-demo deps-test install lint \
-	format format-check clean help unit scripts fuzz test-binaries
+	format format-check clean help unit scripts fuzz soak test-binaries
 
 all: $(addprefix $(BUILD)/,$(PROGRAMS))
 
@@ -217,6 +217,16 @@ $(FAULT): $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard tests/fault/*.c))
 
 test-binaries: $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
 	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
+
+FAULTS ?= 1000
+SIGNATURES ?= 100000
+RESTARTS ?= 1000
+SEED ?=
+soak: deps-test ## FAULTS= random token faults, SIGNATURES=, worker RESTARTS=
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT)
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
+		--faults $(FAULTS) --signatures $(SIGNATURES) \
+		--restarts $(RESTARTS) $(if $(SEED),--seed $(SEED))
 
 FUZZ_SECONDS ?= 300
 fuzz: deps-test ## run every fuzz target FUZZ_SECONDS= long with libFuzzer
