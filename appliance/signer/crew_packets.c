@@ -67,14 +67,16 @@ choose(struct ksk_crew *crew, const struct ksk_job *job)
 	return best;
 }
 
-/* Queued jobs are spread over the workers, not poured into the first, and no
- * packet holds more than the token signs in a moment; before its first
- * signature nobody knows how long that is. */
+/* Queued jobs are spread over all packets of all workers, not poured into the
+ * first: about half of them stay here, and whoever is done finds more at once
+ * while the answers of others are still verified and written. No packet holds
+ * more than the token signs in a moment; before its first signature nobody
+ * knows how long that is. */
 static size_t
 share(const struct ksk_crew *crew, uint16_t token, size_t queued)
 {
-	size_t up = ksk_crew_up(crew, token);
-	size_t n = up == 0 ? queued : (queued + up - 1) / up;
+	size_t packets = ksk_crew_up(crew, token) * KSK_WORKER_PACKETS;
+	size_t n = packets == 0 ? queued : (queued + packets - 1) / packets;
 	uint64_t job_us = crew->token[token].job_us;
 	uint64_t part_us = crew->start->job_ms * UINT64_C(1000) / PACKET_PARTS;
 	uint64_t most = job_us == 0 ? 1 : 1 + part_us / job_us;
