@@ -94,11 +94,11 @@ check_credential(const struct ksk_config_reader *r, unsigned index,
 	char key[KEY_CAP];
 
 	if (text[0] == '\0' || text[0] == '.' || strchr(text, '/') != NULL) {
+		/* Not shown, as below. */
 		ksk_yaml_fault(r->yaml, r->fault,
 			key_of(key, index, "pin.credential"),
-			"\"%s\" is no credential's name; write NAME of "
-			"LoadCredential=NAME:... in the unit",
-			text);
+			"this is no credential's name; write NAME of "
+			"LoadCredential=NAME:... in the unit");
 		return KSK_ERR_BAD_INPUT;
 	}
 	snprintf(out, KSK_PATH_CAP, "%s", text);
@@ -121,6 +121,14 @@ check_pin(const struct ksk_config_reader *r, unsigned index,
 		ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, "pin"),
 			"the PIN has one source: {file: /path}, {credential: "
 			"NAME} or {prompt: yes}");
+		return KSK_ERR_BAD_INPUT;
+	}
+	if (text->file != NULL && text->file[0] != '/') {
+		/* Not shown: people have written the PIN itself here. */
+		ksk_yaml_fault(r->yaml, r->fault,
+			key_of(key, index, "pin.file"),
+			"this is no absolute path; write the path of the file "
+			"that holds the PIN");
 		return KSK_ERR_BAD_INPUT;
 	}
 	if (text->file != NULL) {
