@@ -196,6 +196,17 @@ class Faulty:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def replace_worker(self, place=0):
+        """Kills one that is logged in and waits until another is -> seconds
+        to the next signature."""
+        self.wait_workers()
+        pid = self.workers()[place]
+        os.kill(pid, signal.SIGKILL)
+        ap.wait_for(lambda: pid not in self.workers(), step=0.005)
+        took, _ = self.until_signed()
+        self.wait_workers()
+        return took
+
     def wait_workers(self, count=None, seconds=15):
         """Until so many are logged in and have looked up their keys."""
         count = self.a.workers if count is None else count

@@ -325,9 +325,7 @@ def restart_part(_, count):
         rss = {n: memory(p) for n, p in everyone(f).items()}
         worst = 0
         for i in range(count):
-            os.kill(f.workers()[i % 2], signal.SIGKILL)
-            worst = max(worst, f.until_signed()[0])
-            f.wait_workers()
+            worst = max(worst, f.replace_worker(i % 2))
             if f.fault.sessions_open != 2 or f.fault.c.sessions_max > 2:
                 bad.append(f"{f.fault.sessions_open} sessions")
         after = {n: descriptors(p) for n, p in everyone(f).items()}
