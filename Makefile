@@ -102,7 +102,7 @@ CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
 
 # ---- the two commands ----
 .PHONY: all demo check check-asan deps deps-demo deps-test install lint \
-	format format-check clean help unit scripts fuzz soak test-binaries
+	format format-check clean help unit scripts fuzz soak bench test-binaries
 
 all: $(addprefix $(BUILD)/,$(PROGRAMS))
 
@@ -217,6 +217,22 @@ $(FAULT): $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard tests/fault/*.c))
 
 test-binaries: $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
 	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
+
+# Programs of the benchmark: bench_<name>.c each, the rest is shared.
+BENCH := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
+BENCH_OBJ := $(call obj,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_OBJ) \
+		$(LIBS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $< $(BENCH_OBJ) $(BUILD)/libhsm.a $(BUILD)/libbase.a \
+		$(BUILD)/libprotocol.a $(MODULE_LDFLAGS) $(ALL_LDFLAGS) \
+		-lp11 -lp11-kit -lsqlite3 -lcbor -lssl -lcrypto
+
+bench: deps-test ## what it costs: token, commits, whole appliance side by side
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) \
+		$(BENCH:%=$(BUILD)/tests/bench/%)
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/bench/bench.py
 
 FAULTS ?= 1000
 SIGNATURES ?= 100000
