@@ -21,8 +21,8 @@ from faulty import (  # noqa: E402
 SANITIZED = True
 
 BACK_SECONDS = 5.0      # from the token's return to a signature
-REFUSAL_SECONDS = 0.02  # typical, while it is away
-SLOWEST_REFUSAL = 0.5   # of a machine that does other things too
+REFUSAL_SECONDS = 0.6   # half of them; make soak has the figures
+SLOWEST_REFUSAL = 3.5   # of a machine that does other things too
 
 # One of each kind: not ours, not there, session dead, handle dead, locked,
 # refused for no reason, not known.
@@ -344,7 +344,7 @@ class Loss(Case):
             took = sorted(s for _, s in replies)
             self.assertLess(took[len(took) // 2],
                             REFUSAL_SECONDS * ap.SLOW)
-            self.assertLess(took[-1], 1.5 * ap.SLOW)
+            self.assertLess(took[-1], SLOWEST_REFUSAL * ap.SLOW)
             show("refusals", took)
             # Two workers, 500 ms at least between two lives.
             self.assertLessEqual(fault.count("C_Login").calls - logins, 20)
