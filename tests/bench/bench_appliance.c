@@ -47,8 +47,9 @@ struct client {
 	struct ksk_reply reply;
 	size_t replies;
 	double count_from;
+	size_t counted; /* replies that came since */
 	double latency[LATENCY_MAX];
-	size_t count;
+	size_t count;                /* of them, those asked for since */
 	uint8_t last[KSK_FRAME_MAX]; /* frame of the last reply */
 	size_t last_len;
 };
@@ -156,6 +157,8 @@ take_frame(struct client *c, struct ksk_span frame, bool again)
 	double sent = c->sent[c->reply.number % FLIGHT_MAX];
 	if (c->replies++ == 0)
 		check_rrsig(c);
+	if (now >= c->count_from)
+		c->counted++;
 	if (sent >= c->count_from && c->count < LATENCY_MAX)
 		c->latency[c->count++] = now - sent;
 	memcpy(c->last, frame.data, frame.len);
@@ -300,7 +303,7 @@ run(struct client *c, size_t in_flight, double seconds)
 		flush(c);
 	}
 	double took = bench_now() - c->count_from;
-	size_t count = c->count;
+	size_t counted = c->counted;
 	for (size_t left = in_flight; left > 0; left -= take_frames(c, false))
 		fill(c);
 	read_reply(c, ksk_span_of(c->last, c->last_len));
@@ -308,7 +311,8 @@ run(struct client *c, size_t in_flight, double seconds)
 	/* Those that came in after the end tell of latency, not of the rate. */
 	double p50 = bench_quantile(c->latency, c->count, 0.5);
 	double p99 = bench_quantile(c->latency, c->count, 0.99);
-	printf("%.3f %.3f %.3f\n", (double)count / took, p50 * 1e6, p99 * 1e6);
+	printf("%.3f %.3f %.3f\n", (double)counted / took, p50 * 1e6,
+		p99 * 1e6);
 }
 
 int
