@@ -236,8 +236,7 @@ mean(uint64_t before, uint64_t now)
 
 /* A worker that had found all keys and now misses one that was there: more
  * likely its session is a ruin than that the key is gone, and only a new
- * process can tell. Modules have signed with other objects' handles in such a
- * session. */
+ * process can tell. SoftHSM has given wrong signatures in such a session. */
 static bool
 is_stale(const struct ksk_worker *worker, const struct ksk_keyring_key *key,
 	const struct ksk_lnk_key_found *item)
