@@ -56,6 +56,7 @@ static void
 check_form(struct ksk_case *c, const struct ksk_case_key *k)
 {
 	struct ksk_fault why = {""};
+	enum ksk_err form;
 	size_t bits;
 
 	if (k->key.protocol != 3) {
@@ -65,7 +66,8 @@ check_form(struct ksk_case *c, const struct ksk_case_key *k)
 		return;
 	}
 	/* Unsupported: an algorithm without a form is key-algorithm's. */
-	if (ksk_dnskey_form(&k->key, &why) == KSK_ERR_MALFORMED) {
+	form = ksk_dnskey_form(&k->key, &why);
+	if (form != KSK_OK && form != KSK_ERR_UNSUPPORTED) {
 		ksk_case_refuse(c, k->key.tag, NULL,
 			"the public key is malformed: %.300s", why.text);
 		return;
