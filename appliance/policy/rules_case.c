@@ -110,12 +110,12 @@ find_own(const struct ksk_case *c, const struct ksk_case_key *k)
 	return KSK_NOBODY;
 }
 
-/* The tag first: it spares reading the key again for nearly all others. */
-static bool
-matches(const struct ksk_case *c, const struct ksk_case_key *k,
+bool
+ksk_case_matches(const struct ksk_case *c, const struct ksk_case_key *k,
 	const struct ksk_ds *ds)
 {
-	return ds->tag == k->key.tag && ds->algorithm == k->key.algorithm &&
+	return k->readable && ds->tag == k->key.tag &&
+		ds->algorithm == k->key.algorithm &&
 		ksk_ds_matches(ds, &c->name, k->rdata);
 }
 
@@ -125,27 +125,35 @@ find_cosigner(const struct ksk_case *c, const struct ksk_case_key *k)
 	for (uint32_t i = 0; i < c->zone->cosigners.count; i++) {
 		uint32_t at = c->zone->cosigners.first + i;
 
-		if (matches(c, k, &c->table->cosigners[at].ds))
+		if (ksk_case_matches(c, k, &c->table->cosigners[at].ds))
 			return at;
 	}
 	return KSK_NOBODY;
 }
 
+/* One key may have two entries, by digests of two types: what withdraws it
+ * counts. */
 static void
 find_provider(
 	const struct ksk_case *c, uint32_t provider, struct ksk_case_key *k)
 {
 	struct ksk_run run = c->table->providers[provider].keys;
+	bool first = k->owner_count == 0;
+	bool found = false;
 
 	for (uint32_t i = 0; i < run.count; i++) {
-		if (!matches(c, k, &c->table->keys[run.first + i].ds))
+		const struct ksk_policy_key *entry =
+			&c->table->keys[run.first + i];
+
+		if (!ksk_case_matches(c, k, &entry->ds))
 			continue;
-		if (k->owner_count++ == 0) {
+		if (first && (!found || entry->withdrawn != 0)) {
 			k->provider = provider;
 			k->entry = run.first + i;
 		}
-		return;
+		found = true;
 	}
+	k->owner_count += found ? 1 : 0;
 }
 
 static void
@@ -168,6 +176,18 @@ build_key(
 		return;
 	for (uint32_t i = 0; i < c->zone->providers.count; i++)
 		find_provider(c, c->zone->providers.first + i, k);
+}
+
+/* The keys that CDNSKEY records name are nobody's in the set. */
+static void
+read_keys(struct ksk_case *c)
+{
+	for (size_t i = 0; i < c->rrset->count; i++) {
+		struct ksk_case_key *k = &c->key[i];
+
+		k->rdata = c->rrset->rdata[i];
+		k->readable = ksk_dnskey_read(k->rdata, &k->key) == KSK_OK;
+	}
 }
 
 static void
@@ -210,6 +230,9 @@ ksk_case_build(struct ksk_case *c, const struct ksk_table *table,
 		c->window = candidate->sign->window;
 	c->start = c->window.inception > candidate->now ? c->window.inception
 							: candidate->now;
+	/* No request reaches the moment that does not come. */
+	if (c->start == KSK_NEVER)
+		c->start = KSK_NEVER - 1;
 	if (c->rrset->type == KSK_TYPE_DNSKEY) {
 		c->key_count = c->rrset->count;
 		for (size_t i = 0; i < c->key_count; i++) {
@@ -219,6 +242,8 @@ ksk_case_build(struct ksk_case *c, const struct ksk_table *table,
 					<< c->key[i].key.algorithm % 32;
 		}
 	}
+	if (c->rrset->type == KSK_TYPE_CDNSKEY)
+		read_keys(c);
 	build_standing(c, zsk_algorithms);
 }
 

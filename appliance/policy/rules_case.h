@@ -41,6 +41,7 @@ struct ksk_case {
 	struct ksk_window window;
 	uint64_t start;   /* nobody serves it before: max(inception, now) */
 	size_t key_count; /* DNSKEY requests only */
+	/* CDNSKEY requests: one for each record, read only */
 	struct ksk_case_key key[KSK_RDATA_COUNT_MAX];
 	size_t standing_count;
 	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
@@ -65,6 +66,11 @@ void ksk_case_refuse(struct ksk_case *c, uint32_t tag, const char *provider,
 	const char *fmt, ...) KSK_FORMAT(4, 5);
 void ksk_case_warn(struct ksk_case *c, uint32_t tag, const char *provider,
 	const char *fmt, ...) KSK_FORMAT(4, 5);
+
+/* Returns true if the DS is that of the key. Its tag is compared first: that
+ * spares nearly all digests. */
+bool ksk_case_matches(const struct ksk_case *c, const struct ksk_case_key *k,
+	const struct ksk_ds *ds);
 
 /* Returns true for a flags-256 key. */
 bool ksk_case_is_zsk(const struct ksk_case_key *k);

@@ -32,16 +32,17 @@ has_delete(const struct ksk_case *c)
 	return false;
 }
 
-/* True if the record names the key of the DS. A CDS of another digest type
+/* True if a record names the key of the DS. A CDS of another digest type
  * names it only as a key: loose. */
 static bool
-names_key(const struct ksk_case *c, struct ksk_span rdata,
-	const struct ksk_ds *ds, bool loose)
+names_key(const struct ksk_case *c, size_t record, const struct ksk_ds *ds,
+	bool loose)
 {
+	struct ksk_span rdata = c->rrset->rdata[record];
 	struct ksk_ds have;
 
 	if (c->rrset->type == KSK_TYPE_CDNSKEY)
-		return ksk_ds_matches(ds, &c->name, rdata);
+		return ksk_case_matches(c, &c->key[record], ds);
 	if (ksk_ds_read(rdata, &have) != KSK_OK)
 		return false;
 	return loose ? ksk_case_same_key(&have, ds) : ksk_ds_equal(&have, ds);
@@ -51,17 +52,17 @@ static bool
 set_names_key(const struct ksk_case *c, const struct ksk_ds *ds, bool loose)
 {
 	for (size_t i = 0; i < c->rrset->count; i++) {
-		if (names_key(c, c->rrset->rdata[i], ds, loose))
+		if (names_key(c, i, ds, loose))
 			return true;
 	}
 	return false;
 }
 
 static bool
-parent_has(const struct ksk_case *c, struct ksk_span rdata)
+parent_has(const struct ksk_case *c, size_t record)
 {
 	for (uint32_t i = 0; i < c->zone->parent_ds.count; i++) {
-		if (names_key(c, rdata,
+		if (names_key(c, record,
 			    &c->table->ds[c->zone->parent_ds.first + i], true))
 			return true;
 	}
@@ -77,7 +78,7 @@ equals_parent(const struct ksk_case *c)
 			return false;
 	}
 	for (size_t i = 0; i < c->rrset->count; i++) {
-		if (!parent_has(c, c->rrset->rdata[i]))
+		if (!parent_has(c, i))
 			return false;
 	}
 	return c->zone->has_parent != 0;
@@ -137,13 +138,13 @@ refuse_delete(struct ksk_case *c)
 
 /* A record that names a KSK of ours which should not be at the parent. */
 static bool
-refuse_unwanted(struct ksk_case *c, struct ksk_span rdata)
+refuse_unwanted(struct ksk_case *c, size_t record)
 {
 	for (uint32_t i = 0; i < c->zone->ksks.count; i++) {
 		uint32_t at = c->zone->ksks.first + i;
 		const struct ksk_policy_ksk *k = &c->table->ksks[at];
 
-		if (!names_key(c, rdata, &k->ds, false))
+		if (!names_key(c, record, &k->ds, false))
 			continue;
 		if (!is_wanted_ksk(c, at))
 			ksk_case_refuse(c, k->ds.tag, NULL,
@@ -158,7 +159,7 @@ refuse_unwanted(struct ksk_case *c, struct ksk_span rdata)
 		uint32_t at = c->zone->cosigners.first + i;
 		const struct ksk_policy_cosigner *co = &c->table->cosigners[at];
 
-		if (!names_key(c, rdata, &co->ds, false))
+		if (!names_key(c, record, &co->ds, false))
 			continue;
 		if (!is_wanted_cosigner(c, at))
 			ksk_case_refuse(c, co->ds.tag, co->provider,
@@ -170,14 +171,14 @@ refuse_unwanted(struct ksk_case *c, struct ksk_span rdata)
 }
 
 static const char *
-find_zsk_owner(const struct ksk_case *c, struct ksk_span rdata)
+find_zsk_owner(const struct ksk_case *c, size_t record)
 {
 	for (uint32_t i = 0; i < c->zone->providers.count; i++) {
 		const struct ksk_policy_provider *p =
 			&c->table->providers[c->zone->providers.first + i];
 
 		for (uint32_t k = 0; k < p->keys.count; k++) {
-			if (names_key(c, rdata,
+			if (names_key(c, record,
 				    &c->table->keys[p->keys.first + k].ds,
 				    false))
 				return p->name;
@@ -201,8 +202,9 @@ is_near(const struct ksk_case *c, const struct ksk_ds *ds)
 }
 
 static void
-refuse_cds(struct ksk_case *c, struct ksk_span rdata)
+refuse_cds(struct ksk_case *c, size_t record)
 {
+	struct ksk_span rdata = c->rrset->rdata[record];
 	uint32_t tag = rdata.len < 2
 		? KSK_NO_TAG
 		: (uint32_t)(rdata.data[0] << 8 | rdata.data[1]);
@@ -225,7 +227,7 @@ refuse_cds(struct ksk_case *c, struct ksk_span rdata)
 			rdata.len - 4);
 		return;
 	}
-	owner = find_zsk_owner(c, rdata);
+	owner = find_zsk_owner(c, record);
 	if (owner != NULL)
 		ksk_case_refuse(c, tag, owner,
 			"this is a ZSK; only KSKs are named (RFC 8901 2.1.1)");
@@ -241,20 +243,20 @@ refuse_cds(struct ksk_case *c, struct ksk_span rdata)
 }
 
 static void
-refuse_cdnskey(struct ksk_case *c, struct ksk_span rdata)
+refuse_cdnskey(struct ksk_case *c, size_t record)
 {
-	const char *owner = find_zsk_owner(c, rdata);
-	struct ksk_dnskey key;
+	const char *owner = find_zsk_owner(c, record);
+	const struct ksk_case_key *k = &c->key[record];
 
-	if (ksk_dnskey_read(rdata, &key) != KSK_OK)
+	if (!k->readable)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"a record of %zu bytes is too short for a CDNSKEY",
-			rdata.len);
-	else if (owner != NULL || key.flags == KSK_FLAGS_ZSK)
-		ksk_case_refuse(c, key.tag, owner,
+			k->rdata.len);
+	else if (owner != NULL || k->key.flags == KSK_FLAGS_ZSK)
+		ksk_case_refuse(c, k->key.tag, owner,
 			"this is a ZSK; only KSKs are named (RFC 8901 2.1.1)");
 	else
-		ksk_case_refuse(c, key.tag, NULL,
+		ksk_case_refuse(c, k->key.tag, NULL,
 			"this is no KSK of the policy and no co-signer; "
 			"remove it");
 }
@@ -306,14 +308,12 @@ ksk_rule_cds(struct ksk_case *c)
 		return;
 	}
 	for (size_t i = 0; i < c->rrset->count; i++) {
-		struct ksk_span rdata = c->rrset->rdata[i];
-
-		if (refuse_unwanted(c, rdata))
+		if (refuse_unwanted(c, i))
 			continue;
 		if (c->rrset->type == KSK_TYPE_CDS)
-			refuse_cds(c, rdata);
+			refuse_cds(c, i);
 		else
-			refuse_cdnskey(c, rdata);
+			refuse_cdnskey(c, i);
 	}
 	check_missing(c);
 }

@@ -339,6 +339,13 @@ test_rule_key_allowed_refuses_shared(void **state)
 	set_of(KEYS);
 	expect_refusal(
 		"key-allowed", "2 providers list this ZSK", "provider-present");
+	snprintf(providers, sizeof(providers),
+		"[{name: alpha, state: serving, keys: [{ds: \"@ZSKA@\"}, {ds: "
+		"\"%s\", withdrawn: yes}]}]",
+		ds);
+	load_policy((struct parts){.providers = providers});
+	set_of("KSK1 ZSKA");
+	expect_refusal("key-allowed", "is withdrawn", "provider-present");
 }
 
 #define C19_POLICY \

@@ -434,7 +434,7 @@ test_rule_key_possession_refuses_bad(void **state)
 		&one, KSK_EVIDENCE_DATA, &set, valid, "is not in the zone");
 	expect_bad_proof(&one, 3, &data, valid, "its kind is not known");
 	expect_bad_proof(&stranger, KSK_EVIDENCE_DATA, &data, valid,
-		"no ZSK of the set has its key tag");
+		"no listed ZSK of the set has its key tag");
 	expect_bad_proof(&one, KSK_EVIDENCE_DATA, &data,
 		(struct ksk_window){NOW - 100, NOW - 1}, "proof 1 does not");
 	load_proof("one");
