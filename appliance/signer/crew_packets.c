@@ -404,6 +404,10 @@ take_signed(struct ksk_crew *crew, struct ksk_worker *worker,
 			return err;
 		count++;
 	}
+	/* Packets that answer nothing could come for ever, and each would make
+	 * the worker look alive. */
+	if (count == 0)
+		return KSK_ERR_MALFORMED;
 	learn(crew, worker, ask_ms, count, now_ms);
 	return ksk_wire_end(body);
 }

@@ -193,13 +193,14 @@ take_requests(
 	struct ksk_wire body;
 	if (ksk_packet_open(packet, &body) != KSK_LNK_REQUESTS)
 		peer_broken("kskd-frontend");
-	while (ksk_wire_more(&body)) {
+	/* One at least: packets that cost no credit could come for ever. */
+	do {
 		struct ksk_lnk_request item;
 		ksk_lnk_request_get(&body, &item);
 		if (body.err != KSK_OK ||
 			ksk_pipeline_take(signer, &item, now_ms) != KSK_OK)
 			peer_broken("kskd-frontend");
-	}
+	} while (ksk_wire_more(&body));
 	if (ksk_wire_end(&body) != KSK_OK)
 		peer_broken("kskd-frontend");
 }

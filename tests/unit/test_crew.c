@@ -279,6 +279,12 @@ test_an_answer_nobody_asked_for_breaks_the_format(void **state)
 	ksk_crew_push(&w->crew, 10);
 	say(w, 1, w->ticket[0].job[0].number, KSK_JOB_DONE);
 	assert_int_equal(ksk_crew_receive(&w->crew, 1, 1), KSK_ERR_MALFORMED);
+	/* A packet without an answer would keep a worker alive for ever. */
+	uint8_t room[16];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+	assert_int_equal(ksk_packet_begin(&buf, KSK_LNK_SIGNED).err, KSK_OK);
+	answer(w, 0, &buf);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_ERR_MALFORMED);
 }
 
 static void
