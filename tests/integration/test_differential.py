@@ -300,9 +300,15 @@ class Maker:
 
 
 class Differential(unittest.TestCase):
+    told = []   # printed after the verdicts, which stand on lines of their own
+
+    @classmethod
+    def tearDownClass(cls):
+        print("\n".join(cls.told), flush=True)
+
     def setUp(self):
         self.seed = int(os.environ.get("KSK_SEED", time.time_ns() % 10 ** 9))
-        print(f"KSK_SEED={self.seed} KSK_REQUESTS={REQUESTS}", flush=True)
+        self.told.append(f"KSK_SEED={self.seed} KSK_REQUESTS={REQUESTS}")
         self.a = ap.Appliance()
         self.addCleanup(self.a.__exit__)
         self.a.make()
@@ -429,9 +435,10 @@ class Differential(unittest.TestCase):
             zones = [self.make.zone(zone, now) for zone in self.ksks]
             self.load(zones)
             self.round(zones, REQUESTS // policies)
-        print(f"{REQUESTS} requests, {self.permitted} permitted, "
-              f"{self.signed} RRSIGs verified, {self.wrong} disagreements; "
-              f"refusals {dict(sorted(self.seen.items()))}", flush=True)
+        self.told.append(
+            f"{REQUESTS} requests, {self.permitted} permitted, "
+            f"{self.signed} RRSIGs verified, {self.wrong} disagreements; "
+            f"refusals {dict(sorted(self.seen.items()))}")
         self.assertEqual(self.wrong, 0, f"KSK_SEED={self.seed}")
         self.assertFalse(self.a.log_lines("child-dead"))
         # The comparison means something: both sides of it were seen.
