@@ -342,7 +342,14 @@ make_new(struct ksk_journal *journal, const char *mark,
 	const uint8_t appliance[KSK_ID_LEN], uint64_t now,
 	struct ksk_fault *fault)
 {
-	enum ksk_err err = KSK_OK;
+	/* The switch to WAL used a rollback journal. Were its end not durable,
+	 * it could come back and roll back all that the WAL holds. */
+	enum ksk_err err = sync_folder(mark);
+	if (err != KSK_OK) {
+		ksk_fault_set(fault, "the folder of %s can't be synced: %s",
+			mark, strerror(errno));
+		return err;
+	}
 	/* The tables exist already if an earlier making was cut off. */
 	if (number_of(journal, "PRAGMA user_version") == 0)
 		err = make_tables(journal, appliance, fault);
