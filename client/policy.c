@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * policy - what can be done with a policy without an appliance: `check FILE`
- * compiles it as kskd-policy does and names all that is wrong; `rules` lists
- * the rules that refusals name.
+ * compiles it as kskd-policy does and names all that is wrong; `signers FILE`
+ * tells who signed it; `rules` lists the rules that refusals name.
  */
 #include "client/file.h"
 #include "client/output.h"
-#include "client/verb.h"
+#include "client/policy_signers.h"
 
 #include "appliance/policy/compile.h"
 #include "appliance/policy/rules.h"
@@ -180,15 +180,18 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 	if (argc - optind == 1 && strcmp(argv[optind], "rules") == 0 &&
 		!policy.has_appliance)
 		return rules(ctl);
-	ksk_say("policy takes `check FILE` or `rules`");
+	if (argc - optind == 2 && strcmp(argv[optind], "signers") == 0 &&
+		!policy.has_appliance)
+		return ksk_policy_signers(ctl, argv[optind + 1]);
+	ksk_say("policy takes `check FILE`, `signers FILE` or `rules`");
 	return KSK_CTL_USAGE;
 }
 
 const struct ksk_verb ksk_verb_policy = {
 	.name = "policy",
-	.operands = "check FILE | rules",
-	.sentence = "Checks a policy file without an appliance, or lists the "
-		    "rules.",
+	.operands = "check FILE | signers FILE | rules",
+	.sentence = "Checks a policy file without an appliance, tells who "
+		    "signed a document, or lists the rules.",
 	.options =
 		{
 			[APPLIANCE] = {"appliance", "HEX",
