@@ -26,6 +26,10 @@ find_trouble(const struct ksk_keymap *keymap, const char *token,
 		    ksk_span_of(key->dnskey, key->dnskey_len)))
 		return "the keymap does not give this key to this zone; allow "
 		       "it with \"kskadm key allow\"";
+	if (key->extractable != NULL &&
+		!ksk_keymap_allows_extractable(keymap, zone, token,
+			ksk_span_of(key->dnskey, key->dnskey_len)))
+		return key->extractable;
 	if (job->window.expiration <= job->window.inception)
 		return "the window ends before it begins";
 	if (job->window.expiration - job->window.inception > WINDOW_MAX)

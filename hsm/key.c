@@ -164,17 +164,30 @@ explain_missing(const struct ksk_inventory *inventory,
 		label[0] == '\0' ? "" : "\"");
 }
 
+/* Returns why a private object may leave its token, NULL if it can't. */
+static const char *
+leaves(const struct ksk_object *o)
+{
+	switch (o->extractable) {
+	case KSK_TOLD_NO:
+		return NULL;
+	case KSK_TOLD_YES:
+		return "extractable: the private key can be taken out of the "
+		       "token (CKA_EXTRACTABLE is true); make a new key with "
+		       "\"kskadm key generate\", or accept it with \"kskadm "
+		       "key allow --extractable\"";
+	case KSK_TOLD_NOT:
+		return "extractable: the token does not say that the private "
+		       "key stays inside (CKA_EXTRACTABLE); accept it with "
+		       "\"kskadm key allow --extractable\"";
+	}
+	return "extractable";
+}
+
 /* Returns what forbids the use of a private object, NULL if nothing does. */
 static const char *
 usage_trouble(const struct ksk_object *o)
 {
-	if (o->extractable != KSK_TOLD_NO)
-		return o->extractable == KSK_TOLD_YES
-			? "extractable: the private key can be taken out of "
-			  "the token (CKA_EXTRACTABLE is true); make a new "
-			  "key with \"kskadm key generate\""
-			: "extractable: the token does not say that the "
-			  "private key stays inside (CKA_EXTRACTABLE)";
 	if (o->sensitive == KSK_TOLD_NO)
 		return "not sensitive: the private key can be read "
 		       "(CKA_SENSITIVE is false); make a new key with "
@@ -278,6 +291,7 @@ ksk_key_of(const struct ksk_inventory *inventory, const struct ksk_token *token,
 	if (key.mechanism == NULL)
 		return KSK_ERR_UNSUPPORTED;
 	key.handle = private_half->handle;
+	key.extractable = leaves(private_half);
 	*out_key = key;
 	return KSK_OK;
 }

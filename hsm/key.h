@@ -16,6 +16,10 @@
 struct ksk_key {
 	unsigned long handle; /* CK_OBJECT_HANDLE of the private half */
 	const struct ksk_mechanism *mechanism; /* static */
+	/* NULL: the private half never leaves the token. Else why it may, for
+	 * a person (static), and it is used only where the keymap marks it:
+	 * ksk_keymap_allows_extractable. */
+	const char *extractable;
 	uint8_t algorithm;
 	uint16_t tag;
 	uint16_t revoked_tag; /* RFC 5011 7: the tag with REVOKE set */
@@ -28,10 +32,11 @@ struct ksk_key {
  * Finds the key of a DS.
  * label: CKA_LABEL of its objects, "" for any. out_key: written on success
  * only. out_why: on failure, what is wrong and what to do.
+ * A key that can leave its token is found too: see extractable.
  * KSK_ERR_NOT_FOUND: no public key of that DS, or its private half is
  * missing. KSK_ERR_AMBIGUOUS: more than one private half may be its own.
- * KSK_ERR_UNSUPPORTED: the key is there but unfit: extractable, not sensitive,
- * not for signing, a PIN for each signature, no mechanism, malformed.
+ * KSK_ERR_UNSUPPORTED: the key is there but unfit: not sensitive, not for
+ * signing, a PIN for each signature, no mechanism, malformed.
  */
 KSK_MUST_USE enum ksk_err ksk_key_find(const struct ksk_inventory *inventory,
 	const struct ksk_token *token, const struct ksk_name *zone,

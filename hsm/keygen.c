@@ -215,6 +215,10 @@ read_back(struct ksk_token *t, const struct ksk_keygen *w,
 		break;
 	}
 	ksk_inventory_free(&inventory);
+	if (r == KSK_OK && out_key->extractable != NULL) {
+		(void)snprintf(why, sizeof(why), "%s", out_key->extractable);
+		r = KSK_ERR_UNSUPPORTED;
+	}
 	if (r == KSK_OK)
 		return r;
 	ksk_fault_set(fault, "a key was made but can't be used: %s", why);

@@ -12,10 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The words of a line in front of the label: ksk zone token tag algorithm
- * digest-type digest id label */
-enum field { KIND, ZONE, TOKEN, TAG, ALGORITHM, TYPE, DIGEST, ID, LABEL };
-#define FIELD_COUNT 9u
+/* The words of a line: ksk zone token tag algorithm digest-type digest id
+ * label, and a mark that may be missing */
+enum field { KIND, ZONE, TOKEN, TAG, ALGORITHM, TYPE, DIGEST, ID, LABEL, MARK };
+#define FIELD_COUNT 10u
+#define MARK_EXTRACTABLE "extractable"
 
 static bool
 is_plain(unsigned char c)
@@ -24,8 +25,8 @@ is_plain(unsigned char c)
 		(c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-/* Splits at single blanks; false unless there are exactly FIELD_COUNT words.
- */
+/* Splits at single blanks; false unless there are FIELD_COUNT words or one
+ * less, the mark then being empty. */
 static bool
 split(struct ksk_span line, struct ksk_span out[FIELD_COUNT])
 {
@@ -40,7 +41,9 @@ split(struct ksk_span line, struct ksk_span out[FIELD_COUNT])
 		out[count++] = ksk_span_of(line.data + start, i - start);
 		start = i + 1;
 	}
-	return count == FIELD_COUNT;
+	if (count == MARK)
+		out[MARK] = ksk_span_of(NULL, 0);
+	return count >= MARK;
 }
 
 static bool
@@ -129,6 +132,9 @@ read_entry(struct ksk_span line, struct ksk_keymap_entry *out)
 		return "the CKA_ID is neither hexadecimal nor \"-\"";
 	if (!read_label(f[LABEL], e.label))
 		return "the label has a bad escape or is too long";
+	e.extractable = is_word(f[MARK], MARK_EXTRACTABLE);
+	if (!e.extractable && f[MARK].len != 0)
+		return "the only word behind the label is \"extractable\"";
 	*out = e;
 	return NULL;
 }
@@ -312,14 +318,15 @@ ksk_keymap_line(
 		ksk_hex_write(
 			ksk_span_of(entry->id, entry->id_len), id, sizeof(id));
 	label_text(entry->label, label);
-	(void)snprintf(out, KSK_KEYMAP_LINE_CAP, "ksk %s %s %s %s %s\n", zone,
-		token, ds, id, label);
+	(void)snprintf(out, KSK_KEYMAP_LINE_CAP, "ksk %s %s %s %s %s%s\n", zone,
+		token, ds, id, label,
+		entry->extractable ? " " MARK_EXTRACTABLE : "");
 	return KSK_OK;
 }
 
-bool
-ksk_keymap_allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
-	const char *token, struct ksk_span dnskey)
+static bool
+allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
+	const char *token, struct ksk_span dnskey, bool extractable)
 {
 	struct ksk_dnskey key;
 
@@ -330,10 +337,25 @@ ksk_keymap_allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
 
 		/* The cheap comparisons first: the last one hashes. */
 		if (e->ds.tag == key.tag && e->ds.algorithm == key.algorithm &&
+			(e->extractable || !extractable) &&
 			ksk_name_equal(&e->zone, zone) &&
 			strcmp(e->token, token) == 0 &&
 			ksk_ds_matches(&e->ds, zone, dnskey))
 			return true;
 	}
 	return false;
+}
+
+bool
+ksk_keymap_allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
+	const char *token, struct ksk_span dnskey)
+{
+	return allows(keymap, zone, token, dnskey, false);
+}
+
+bool
+ksk_keymap_allows_extractable(const struct ksk_keymap *keymap,
+	const struct ksk_name *zone, const char *token, struct ksk_span dnskey)
+{
+	return allows(keymap, zone, token, dnskey, true);
 }

@@ -7,6 +7,9 @@
  *
  *	ksk ZONE TOKEN TAG ALGORITHM DIGESTTYPE HEX-DIGEST CKA_ID LABEL
  *
+ * and optionally the word "extractable" behind it: without that mark a key
+ * that can leave its token (CKA_EXTRACTABLE) signs nothing.
+ *
  * CKA_ID is hexadecimal, LABEL has %XX for bytes outside A-Z a-z 0-9 . _ -,
  * and either is "-" when empty. Both help a person to find the object; the
  * digest (a DS) decides. Lines that begin with # are comments.
@@ -32,6 +35,7 @@ struct ksk_keymap_entry {
 	size_t id_len;
 	uint8_t id[KSK_CKA_ID_MAX];
 	char label[KSK_LABEL_CAP]; /* CKA_LABEL, "" if none */
+	bool extractable;          /* the mark stands behind the label */
 };
 
 /* entries: owned, count of them. */
@@ -70,6 +74,11 @@ KSK_MUST_USE enum ksk_err ksk_keymap_line(
  * the key's RDATA in its unrevoked form.
  */
 bool ksk_keymap_allows(const struct ksk_keymap *keymap,
+	const struct ksk_name *zone, const char *token, struct ksk_span dnskey);
+
+/* As ksk_keymap_allows, for a key that can leave its token: the entry must
+ * have the mark. */
+bool ksk_keymap_allows_extractable(const struct ksk_keymap *keymap,
 	const struct ksk_name *zone, const char *token, struct ksk_span dnskey);
 
 #endif

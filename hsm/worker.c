@@ -164,6 +164,23 @@ keep_limit(struct ksk_worker *w, struct ksk_worker_slot *slot)
 		max);
 }
 
+/* A key that can leave its token needs the keymap's mark. In a reload the
+ * signer may ask before this worker has its COMMIT: the prepared keymap counts
+ * here too. What is signed is decided per job, by the keymap in force. */
+static bool
+is_accepted(const struct ksk_worker *w, const struct ksk_name *zone,
+	const struct ksk_key *key)
+{
+	struct ksk_span dnskey = ksk_span_of(key->dnskey, key->dnskey_len);
+
+	return key->extractable == NULL ||
+		ksk_keymap_allows_extractable(
+			&w->keymap, zone, w->start.token, dnskey) ||
+		(w->prepared &&
+			ksk_keymap_allows_extractable(&w->prepared_keymap, zone,
+				w->start.token, dnskey));
+}
+
 static enum ksk_err
 look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	const struct ksk_lnk_key *item, struct ksk_wire_out *out)
@@ -178,6 +195,11 @@ look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	slot->zone = item->zone;
 	slot->found = ksk_key_find(inventory, w->token, &item->zone, &item->ds,
 			      item->label, &slot->key, slot->why) == KSK_OK;
+	if (slot->found && !is_accepted(w, &item->zone, &slot->key)) {
+		slot->found = false;
+		(void)snprintf(slot->why, sizeof(slot->why), "%s",
+			slot->key.extractable);
+	}
 	keep_limit(w, slot);
 	put_found(out, item->slot, slot);
 	return out->err;

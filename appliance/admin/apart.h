@@ -21,9 +21,10 @@ struct ksk_apart_key {
 	size_t id_len;
 	uint8_t id[KSK_CKA_ID_MAX];
 	bool usable;
+	bool extractable;  /* usable only with the keymap's mark */
 	uint8_t algorithm; /* 8 for any RSA key unless asked otherwise */
 	uint16_t tag;
-	char why[KSK_WHY_CAP]; /* "" if usable */
+	char why[KSK_WHY_CAP]; /* "" if usable and not extractable */
 	size_t dnskey_len;     /* 0: the token does not show it */
 	uint8_t dnskey[KSK_DNSKEY_HEAD_LEN + KSK_KEY_FIELD_MAX];
 };

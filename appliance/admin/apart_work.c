@@ -33,6 +33,9 @@ fill_key(struct ksk_apart_key *out, const char *label, struct ksk_span id,
 	const struct ksk_key *key)
 {
 	out->usable = true;
+	out->extractable = key->extractable != NULL;
+	(void)snprintf(out->why, sizeof(out->why), "%s",
+		out->extractable ? key->extractable : "");
 	out->algorithm = key->algorithm;
 	out->tag = key->tag;
 	(void)snprintf(out->label, sizeof(out->label), "%s", label);
@@ -81,7 +84,6 @@ list_public(const struct ksk_inventory *inventory,
 	if (ksk_key_of(inventory, token, o, algorithm, &key, out->why) ==
 		KSK_OK) {
 		fill_key(out, o->label, id, &key);
-		out->why[0] = '\0';
 		return;
 	}
 	out->algorithm = algorithm;

@@ -14,8 +14,19 @@
 void ksk_key_print(const struct ksk_apart_key *key, const struct ksk_name *zone,
 	unsigned types);
 
-/* Adds a line to the keymap. Present already: says so, KSK_EXIT_OK. On failure
- * says why and returns the exit code. */
+/* Reads the keymap; a missing one is empty. out_map: owned, ksk_keymap_free.
+ * On failure says why and returns the exit code. */
+enum ksk_exit ksk_keymap_load(
+	const struct ksk_config *config, struct ksk_keymap *out_map);
+
+/* Returns true if an entry is about this key on this token; an RSA key is
+ * compared as one of the entry's algorithm. */
+bool ksk_keymap_is_of(const struct ksk_keymap_entry *entry, const char *token,
+	const struct ksk_apart_key *key);
+
+/* Adds a line to the keymap, with the mark if the key is extractable, in place
+ * of one without. Present already: says so, KSK_EXIT_OK. On failure says why
+ * and returns the exit code. */
 enum ksk_exit ksk_keymap_add(const struct ksk_config *config,
 	const struct ksk_config_token *token, const struct ksk_name *zone,
 	const struct ksk_apart_key *key);

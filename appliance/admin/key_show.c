@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * key_show - prints records of one key, and allows one key of a token for a
- * zone. Both look for exactly one usable key of a label.
+ * zone. Both look for exactly one key of a label.
  */
 #include "appliance/admin/key.h"
 
@@ -10,12 +10,14 @@
 
 struct wish {
 	const char *token, *label, *zone, *algorithm, *pin_file;
+	bool extractable;
 	struct ksk_name zone_name;
 	unsigned long algorithm_number; /* 0: not given */
 };
 
+/* allows: the verb knows --extractable. */
 static bool
-read_wish(int argc, char **argv, struct wish *w)
+read_wish(int argc, char **argv, bool allows, struct wish *w)
 {
 	const struct ksk_option options[] = {
 		{"token", &w->token, NULL, true},
@@ -23,10 +25,12 @@ read_wish(int argc, char **argv, struct wish *w)
 		{"zone", &w->zone, NULL, true},
 		{"algorithm", &w->algorithm, NULL, false},
 		{"pin-file", &w->pin_file, NULL, false},
+		{"extractable", NULL, &w->extractable, false},
 	};
+	size_t count = sizeof(options) / sizeof(options[0]);
 
-	if (!ksk_args_read(argc, argv, options,
-		    sizeof(options) / sizeof(options[0]), NULL, 0) ||
+	if (!ksk_args_read(
+		    argc, argv, options, allows ? count : count - 1, NULL, 0) ||
 		!ksk_admin_zone(w->zone, &w->zone_name))
 		return false;
 	return w->algorithm == NULL ||
@@ -93,7 +97,7 @@ show(const char *config_path, int argc, char **argv, unsigned types)
 	struct ksk_apart_result *all = NULL;
 	enum ksk_exit code;
 
-	if (!read_wish(argc, argv, &w))
+	if (!read_wish(argc, argv, false, &w))
 		return KSK_EXIT_USAGE;
 	if ((code = ksk_admin_config(config_path, &config)) != KSK_EXIT_OK)
 		return code;
@@ -125,6 +129,22 @@ ksk_verb_key_cds(const char *config_path, int argc, char **argv)
 	return show(config_path, argc, argv, KSK_PRINT_CDS | KSK_PRINT_CDNSKEY);
 }
 
+/* An extractable key is allowed by those who say that they mean one. */
+static enum ksk_exit
+judge(const struct wish *w, const struct ksk_apart_key *key)
+{
+	if (!key->usable || (key->extractable && !w->extractable)) {
+		ksk_say("this key can't be used: %s", key->why);
+		return KSK_EXIT_KEY;
+	}
+	if (w->extractable && !key->extractable) {
+		ksk_say("this key never leaves its token; --extractable is "
+			"not for it");
+		return KSK_EXIT_KEY;
+	}
+	return KSK_EXIT_OK;
+}
+
 enum ksk_exit
 ksk_verb_key_allow(const char *config_path, int argc, char **argv)
 {
@@ -135,15 +155,13 @@ ksk_verb_key_allow(const char *config_path, int argc, char **argv)
 	struct ksk_apart_result *all = NULL;
 	enum ksk_exit code;
 
-	if (!read_wish(argc, argv, &w))
+	if (!read_wish(argc, argv, true, &w))
 		return KSK_EXIT_USAGE;
 	if ((code = ksk_admin_config(config_path, &config)) != KSK_EXIT_OK)
 		return code;
 	code = find_key(&config, &w, &token, &all, &key);
-	if (code == KSK_EXIT_OK && !key->usable) {
-		ksk_say("this key can't be used: %s", key->why);
-		code = KSK_EXIT_KEY;
-	}
+	if (code == KSK_EXIT_OK)
+		code = judge(&w, key);
 	if (code == KSK_EXIT_OK)
 		code = ksk_keymap_add(&config, token, &w.zone_name, key);
 	if (code == KSK_EXIT_OK)

@@ -70,10 +70,11 @@ static const struct verb {
 		"print a key's CDS and CDNSKEY records", ""},
 	{"key", "allow", ksk_verb_key_allow,
 		"--token NAME --label LABEL --zone ZONE [--algorithm N] "
-		"[--pin-file FILE]",
+		"[--extractable] [--pin-file FILE]",
 		"allow a key of a token for a zone",
 		"Adds the key to the keymap; kskd takes it at its next "
-		"reload.\n"},
+		"reload. A key that can leave its\ntoken is refused without "
+		"--extractable.\n"},
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
 		"Prints every error with line and column.\n"},

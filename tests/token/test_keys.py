@@ -157,7 +157,30 @@ class Keys(unittest.TestCase):
         with Session(self.store, "ksk") as t:
             key = t.dnskey(t.generate(13, "a", b"\1", private=dict(
                 EXTRACTABLE=True))[0], 13)
-        self.refused(self.worker(key), key, "a", "extractable", "generate")
+        self.refused(self.worker(key), key, "a", "extractable",
+                     "key allow --extractable")
+
+    def test_extractable_and_named_so(self):
+        """The mark counts for its zone, token and key alone, and goes with
+        the keymap in force."""
+        with Session(self.store, "ksk") as t:
+            out, other = (t.dnskey(t.generate(13, i, i.encode(), private=dict(
+                EXTRACTABLE=True))[0], 13) for i in "ab")
+        mark = dict(label="a extractable")
+        marked = peer.keymap_line(ZONE, "main", ds(ZONE, out), **mark)
+        plain = peer.keymap_line(ZONE, "main", ds(ZONE, other))
+        worker = peer.Worker(self.store, "ksk", keymap=marked + plain)
+        self.workers.append(worker)
+        worker.ready().connect()
+        self.assertEqual(self.find(worker, out, "a"), (out, ""))
+        self.signs(worker, out)
+        self.refused(worker, other, "b", "extractable")
+        for line in (peer.keymap_line("example.net.", "main", ds(
+                "example.net.", out), **mark),
+                peer.keymap_line(ZONE, "second", ds(ZONE, out), **mark)):
+            worker = peer.Worker(self.store, "ksk", keymap=line)
+            self.workers.append(worker)
+            self.refused(worker.ready().connect(), out, "a", "extractable")
 
     def test_not_sensitive(self):
         with Session(self.store, "ksk") as t:

@@ -503,6 +503,35 @@ class Kskadm(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.box.path("etc"))), [
             "keymap", "kskd.yaml", "pin", "pin.so", "softhsm2.conf"])
 
+    def test_key_allow_extractable(self):
+        self.make_token()
+        with self.session() as t:
+            t.generate(13, "k", b"\1")
+            out = t.dnskey(t.generate(13, "out", b"\2", private=dict(
+                EXTRACTABLE=True))[0], 13)
+        argv = ["key", "allow", "--token", "main", "--zone", "example.com.",
+                "--label"]
+        done = self.box.run(*argv, "k", "--extractable", code=KEY)
+        self.assertIn("never leaves", done.err)
+        self.assertFalse(os.path.exists(self.box.path("etc/keymap")))
+        # A line that somebody wrote without the mark is replaced, alone.
+        keep = "# a comment\n" + peer.keymap_line(
+            "example.net.", "main", ds("example.net.", out))
+        self.box.write("etc/keymap", keep + peer.keymap_line(
+            "example.com.", "main", ds("example.com.", out)))
+        self.assertRegex(self.box.run("key", "list").out,
+                         r"main out 02 13 \d+ extractable: .*allow")
+        self.box.run(*argv, "out", "--extractable")
+        text = self.box.read("etc/keymap")
+        self.assertTrue(text.startswith(keep))
+        self.assertRegex(text[len(keep):],
+                         r"^ksk example\.com\. main .* 02 out extractable\n$")
+        self.assertRegex(self.box.run("key", "list").out,
+                         r"main out 02 13 \d+ usable \(extractable")
+        done = self.box.run(*argv, "out", "--extractable")
+        self.assertIn("already", done.err)
+        self.assertEqual(self.box.read("etc/keymap"), text)
+
     # -- PINs --
     def test_wrong_pin_is_tried_once(self):
         self.make_token()

@@ -201,6 +201,44 @@ test_descriptor(void **state)
 	assert_int_equal(ksk_keymap_line(&e, line), KSK_ERR_BAD_INPUT);
 }
 
+static void
+test_mark(void **state)
+{
+	struct ksk_keymap_entry e = entry("example.com.", "extractable");
+	struct ksk_keymap map = {0};
+	struct ksk_fault fault = {""};
+	char text[2 * KSK_KEYMAP_LINE_CAP];
+	char line[KSK_KEYMAP_LINE_CAP];
+
+	(void)state;
+	/* A label of that name is no mark. */
+	assert_int_equal(ksk_keymap_line(&e, line), KSK_OK);
+	assert_int_equal(read_text(line, &map, &fault), KSK_OK);
+	assert_false(map.entries[0].extractable);
+	assert_true(ksk_keymap_allows(&map, &e.zone, "main", RDATA));
+	assert_false(
+		ksk_keymap_allows_extractable(&map, &e.zone, "main", RDATA));
+	ksk_keymap_free(&map);
+	e.extractable = true;
+	assert_int_equal(ksk_keymap_line(&e, line), KSK_OK);
+	assert_int_equal(read_text(line, &map, &fault), KSK_OK);
+	assert_true(map.entries[0].extractable);
+	assert_true(ksk_keymap_allows(&map, &e.zone, "main", RDATA));
+	assert_true(
+		ksk_keymap_allows_extractable(&map, &e.zone, "main", RDATA));
+	assert_false(
+		ksk_keymap_allows_extractable(&map, &e.zone, "second", RDATA));
+	ksk_keymap_free(&map);
+	/* Any other word, and a word behind the mark, is refused. */
+	line[strlen(line) - 1] = '\0';
+	snprintf(text, sizeof(text), "%s more\n", line);
+	assert_int_equal(read_text(text, &map, &fault), KSK_ERR_BAD_INPUT);
+	line[strlen(line) - 1] = '\0';
+	snprintf(text, sizeof(text), "%s\n", line);
+	assert_int_equal(read_text(text, &map, &fault), KSK_ERR_BAD_INPUT);
+	assert_non_null(strstr(fault.text, "line 1"));
+}
+
 int
 main(void)
 {
@@ -209,6 +247,7 @@ main(void)
 		cmocka_unit_test(test_allows),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_label),
+		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_descriptor),
 	};
 
