@@ -194,3 +194,27 @@ ksk_record_policy_read(struct ksk_span encoded, uint64_t *out_version,
 	memcpy(out_hash, hash, sizeof(hash));
 	return KSK_OK;
 }
+
+enum ksk_err
+ksk_record_about_read(struct ksk_span encoded, uint64_t *out_about)
+{
+	struct ksk_cbor_in in = ksk_cbor_in_of(encoded, NULL);
+	uint64_t about = 0;
+	bool found = false;
+	ksk_cbor_in_map(&in, NULL, 0);
+	for (uint64_t key; (key = ksk_cbor_in_key(&in)) != 0;) {
+		if (key == FIELD_ABOUT) {
+			about = ksk_cbor_in_uint(&in, UINT64_MAX);
+			found = true;
+		} else {
+			(void)ksk_cbor_in_any(&in);
+		}
+	}
+	enum ksk_err err = ksk_cbor_in_end(&in);
+	if (err != KSK_OK)
+		return err;
+	if (!found)
+		return KSK_ERR_NOT_FOUND;
+	*out_about = about;
+	return KSK_OK;
+}

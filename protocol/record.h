@@ -76,4 +76,12 @@ KSK_MUST_USE enum ksk_err ksk_record_hash(const uint8_t before[KSK_HASH_LEN],
 KSK_MUST_USE enum ksk_err ksk_record_policy_read(struct ksk_span encoded,
 	uint64_t *out_version, uint8_t out_hash[KSK_HASH_LEN]);
 
+/*
+ * Reads which intent a record ends, out of its encoding.
+ * KSK_ERR_NOT_FOUND: it ends none. KSK_ERR_MALFORMED. Output unchanged on
+ * failure.
+ */
+KSK_MUST_USE enum ksk_err ksk_record_about_read(
+	struct ksk_span encoded, uint64_t *out_about);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * journal - staging and committing of records. Opening and its checks stand in
- * journal_open.c.
+ * journal_open.c, rows of other tables in journal_row.c.
  */
 #include "appliance/signer/journal.h"
 
@@ -28,20 +28,39 @@ staged_head(const struct ksk_journal *journal)
 	return head;
 }
 
+/* Keeps the list of open intents: they come in rising order. */
+static void
+follow_intent(struct ksk_journal *journal, const struct ksk_record *record)
+{
+	if (record->kind == KSK_RECORD_INTENT) {
+		journal->open[journal->open_count++] = record->number;
+		return;
+	}
+	if (!ends_intent(record->kind) || !record->has_about)
+		return;
+	for (size_t i = 0; i < journal->open_count; i++) {
+		if (journal->open[i] != record->about)
+			continue;
+		journal->open_count--;
+		memmove(&journal->open[i], &journal->open[i + 1],
+			(journal->open_count - i) * sizeof(journal->open[0]));
+		return;
+	}
+}
+
 enum ksk_err
 ksk_journal_stage(struct ksk_journal *journal, struct ksk_record *record,
 	uint8_t out_hash[KSK_HASH_LEN])
 {
-	if (journal->staged_count == KSK_STAGED_MAX ||
-		journal->arena.cap - journal->arena.len < KSK_RECORD_MAX)
+	if (!ksk_journal_has_room(journal, 0, 0) ||
+		(record->kind == KSK_RECORD_INTENT &&
+			journal->open_count == KSK_OPEN_MAX))
 		return KSK_ERR_NO_ROOM;
 
 	struct ksk_head before = staged_head(journal);
 	struct staged next = {.time = record->time, .kind = record->kind};
 	if (record->kind != KSK_RECORD_BEGIN)
 		next.number = before.number + 1;
-	if (ends_intent(record->kind) && record->has_about)
-		next.ends = record->about;
 	if (record->kind == KSK_RECORD_POLICY) {
 		next.has_policy = true;
 		next.policy_version = record->policy_version;
@@ -62,6 +81,7 @@ ksk_journal_stage(struct ksk_journal *journal, struct ksk_record *record,
 		return err;
 	}
 	journal->staged[journal->staged_count++] = next;
+	follow_intent(journal, record);
 	memcpy(out_hash, next.hash, sizeof(next.hash));
 	return KSK_OK;
 }
@@ -69,7 +89,7 @@ ksk_journal_stage(struct ksk_journal *journal, struct ksk_record *record,
 size_t
 ksk_journal_staged(const struct ksk_journal *journal)
 {
-	return journal->staged_count;
+	return journal->staged_count + journal->row_count;
 }
 
 /* Runs one prepared statement that returns no row. */
@@ -83,31 +103,38 @@ run(sqlite3_stmt *statement)
 static bool
 insert_one(struct ksk_journal *journal, const struct staged *s)
 {
-	sqlite3_stmt *st = journal->insert;
-	if (sqlite3_bind_int64(st, 1, (sqlite3_int64)s->number) != SQLITE_OK ||
-		sqlite3_bind_int64(st, 2, (sqlite3_int64)s->time) !=
-			SQLITE_OK ||
-		sqlite3_bind_int64(st, 3, (sqlite3_int64)s->kind) !=
-			SQLITE_OK ||
-		sqlite3_bind_blob(st, 4, s->encoded.data, (int)s->encoded.len,
-			SQLITE_STATIC) != SQLITE_OK ||
-		sqlite3_bind_blob(st, 5, s->hash, sizeof(s->hash),
-			SQLITE_STATIC) != SQLITE_OK ||
-		!run(st))
-		return false;
-	if (s->kind == KSK_RECORD_INTENT) {
-		st = journal->open_intent;
-		return sqlite3_bind_int64(st, 1, (sqlite3_int64)s->number) ==
-			SQLITE_OK &&
-			run(st);
-	}
-	if (s->ends != 0) {
-		st = journal->end_intent;
-		return sqlite3_bind_int64(st, 1, (sqlite3_int64)s->ends) ==
-			SQLITE_OK &&
-			run(st);
-	}
-	return true;
+	const struct ksk_value values[] = {
+		{.kind = KSK_VALUE_NUMBER, .number = s->number},
+		{.kind = KSK_VALUE_NUMBER, .number = s->time},
+		{.kind = KSK_VALUE_NUMBER, .number = s->kind},
+		{.kind = KSK_VALUE_BYTES, .bytes = s->encoded},
+		{.kind = KSK_VALUE_BYTES,
+			.bytes = ksk_span_of(s->hash, sizeof(s->hash))},
+	};
+	return ksk_journal_bind(journal->insert, values, 5) &&
+		run(journal->insert);
+}
+
+static bool
+insert_row(struct ksk_journal *journal, const struct staged_row *row)
+{
+	sqlite3_stmt *statement = journal->statement[row->statement];
+	return ksk_journal_bind(statement, &journal->value[row->first],
+		       row->value_count) &&
+		run(statement);
+}
+
+/* Once in many records: where to look for open intents after a crash. */
+static bool
+insert_open_from(struct ksk_journal *journal)
+{
+	if (staged_head(journal).number - journal->open_written <
+		KSK_OPEN_EVERY)
+		return true;
+	const struct ksk_value value = {.kind = KSK_VALUE_NUMBER,
+		.number = ksk_journal_open_from(journal)};
+	return ksk_journal_bind(journal->open_from, &value, 1) &&
+		run(journal->open_from);
 }
 
 static bool
@@ -118,7 +145,10 @@ insert_all(struct ksk_journal *journal)
 	for (size_t i = 0; i < journal->staged_count; i++)
 		if (!insert_one(journal, &journal->staged[i]))
 			return false;
-	return run(journal->commit);
+	for (size_t i = 0; i < journal->row_count; i++)
+		if (!insert_row(journal, &journal->row[i]))
+			return false;
+	return insert_open_from(journal) && run(journal->commit);
 }
 
 static void
@@ -134,14 +164,18 @@ adopt_staged(struct ksk_journal *journal)
 			sizeof(journal->policy_hash));
 	}
 	journal->head = staged_head(journal);
+	if (journal->head.number - journal->open_written >= KSK_OPEN_EVERY)
+		journal->open_written = journal->head.number;
 	journal->staged_count = 0;
+	journal->row_count = 0;
+	journal->value_count = 0;
 	journal->arena.len = 0;
 }
 
 enum ksk_err
 ksk_journal_commit(struct ksk_journal *journal, struct ksk_fault *fault)
 {
-	if (journal->staged_count == 0)
+	if (ksk_journal_staged(journal) == 0)
 		return KSK_OK;
 	if (insert_all(journal)) {
 		adopt_staged(journal);
@@ -157,6 +191,19 @@ ksk_journal_commit(struct ksk_journal *journal, struct ksk_fault *fault)
 	if (sqlite3_get_autocommit(journal->db) == 0)
 		(void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
 	return code == SQLITE_FULL ? KSK_ERR_NO_ROOM : KSK_ERR_IO;
+}
+
+uint64_t
+ksk_journal_open_from(const struct ksk_journal *journal)
+{
+	return journal->open_count > 0 ? journal->open[0]
+				       : staged_head(journal).number + 1;
+}
+
+const uint8_t *
+ksk_journal_id(const struct ksk_journal *journal)
+{
+	return journal->id;
 }
 
 struct ksk_head

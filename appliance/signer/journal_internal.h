@@ -11,16 +11,28 @@
 
 #include <sqlite3.h>
 
-/* Records of one transaction, and the room for their encodings: pages that
- * are never touched cost nothing. */
+/* Records of one transaction, rows of other tables with them, and the room for
+ * all their bytes: pages that are never touched cost nothing. */
 #define KSK_STAGED_MAX 512u
-#define KSK_ARENA_CAP (64u * KSK_RECORD_MAX)
+#define KSK_STAGED_ROW_MAX 4096u
+#define KSK_STAGED_VALUE_MAX (4u * KSK_STAGED_ROW_MAX)
+#define KSK_ARENA_CAP (128u * KSK_RECORD_MAX)
+
+/* Statements that rows run: a few for each table. */
+#define KSK_STATEMENT_MAX 48u
+
+/* Intents that can be open at once: each belongs to a ticket, or its end is
+ * staged. */
+#define KSK_OPEN_MAX 2048u
+
+/* meta.open_from is written once in so many records: that many are looked
+ * through at start for intents that a crash left open. */
+#define KSK_OPEN_EVERY 1024u
 
 struct staged {
 	uint64_t number;
 	uint64_t time;
 	uint64_t kind;
-	uint64_t ends; /* the intent it ends, 0 for none */
 	struct ksk_span encoded;
 	uint8_t hash[KSK_HASH_LEN];
 	bool has_policy;
@@ -28,17 +40,40 @@ struct staged {
 	uint8_t policy_hash[KSK_HASH_LEN];
 };
 
+/* A row of another table: value_count values from first on. */
+struct staged_row {
+	size_t statement;
+	size_t first;
+	size_t value_count;
+};
+
 struct ksk_journal {
 	sqlite3 *db;
-	sqlite3_stmt *begin, *insert, *open_intent, *end_intent, *commit;
+	sqlite3_stmt *begin, *insert, *open_from, *commit;
+	sqlite3_stmt *statement[KSK_STATEMENT_MAX];
+	size_t statement_count;
+	size_t state_set; /* statement of ksk_journal_state_set */
 	char path[KSK_PATH_CAP];
+	uint8_t id[KSK_ID_LEN];
 	struct ksk_head head;
 	bool has_policy;
 	uint64_t policy_version;
 	uint8_t policy_hash[KSK_HASH_LEN];
+	/* staged and durable intents without an end, ascending */
+	uint64_t open[KSK_OPEN_MAX];
+	size_t open_count;
+	uint64_t open_written; /* head when open_from was written */
 	size_t staged_count;
 	struct staged staged[KSK_STAGED_MAX];
+	size_t row_count;
+	struct staged_row row[KSK_STAGED_ROW_MAX];
+	size_t value_count;
+	struct ksk_value value[KSK_STAGED_VALUE_MAX];
 	struct ksk_buf arena;
 };
+
+/* Binds values to a statement's parameters from the first on. */
+bool ksk_journal_bind(
+	sqlite3_stmt *statement, const struct ksk_value *value, size_t count);
 
 #endif

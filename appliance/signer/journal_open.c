@@ -7,30 +7,19 @@
 #include "appliance/signer/journal.h"
 
 #include "appliance/signer/journal_internal.h"
+#include "appliance/signer/journal_schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
-
 /* Records at the end whose chain is computed again at each start. */
 #define CHAIN_CHECKED 1000
-
-static const char schema[] =
-	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1),"
-	" appliance BLOB NOT NULL);"
-	"CREATE TABLE record(number INTEGER PRIMARY KEY, time INTEGER NOT NULL,"
-	" kind INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);"
-	"CREATE TABLE open_intent(number INTEGER PRIMARY KEY);"
-	"CREATE TABLE policy(number INTEGER PRIMARY KEY);"
-	"CREATE TRIGGER policy_seen AFTER INSERT ON record WHEN new.kind = 6"
-	" BEGIN INSERT INTO policy VALUES(new.number); END;"
-	"PRAGMA user_version = 1;";
 
 static enum ksk_err
 fail(const struct ksk_journal *journal, struct ksk_fault *fault,
@@ -123,29 +112,69 @@ number_of(struct ksk_journal *journal, const char *sql)
 	return n;
 }
 
-/* Makes tables and the first record in one transaction. */
+/* Runs a script and one statement with values in one transaction. */
+static enum ksk_err
+change_schema(struct ksk_journal *journal, const char *script, const char *row,
+	const struct ksk_value *values, size_t count, struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	enum ksk_err err = KSK_OK;
+	if (sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
+			SQLITE_OK ||
+		sqlite3_exec(journal->db, script, NULL, NULL, NULL) !=
+			SQLITE_OK ||
+		sqlite3_prepare_v2(journal->db, row, -1, &st, NULL) !=
+			SQLITE_OK ||
+		!ksk_journal_bind(st, values, count) ||
+		sqlite3_step(st) != SQLITE_DONE ||
+		sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL) !=
+			SQLITE_OK)
+		err = fail(journal, fault, "making its tables");
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+/* Makes a journal id: a journal made anew is known by it. */
+static enum ksk_err
+make_id(uint8_t id[KSK_ID_LEN], struct ksk_fault *fault)
+{
+	if (RAND_bytes(id, KSK_ID_LEN) == 1)
+		return KSK_OK;
+	ksk_fault_set(fault, "no random bytes for the journal's id");
+	return KSK_ERR_CRYPTO;
+}
+
 static enum ksk_err
 make_tables(struct ksk_journal *journal, const uint8_t appliance[KSK_ID_LEN],
 	struct ksk_fault *fault)
 {
-	sqlite3_stmt *st = NULL;
-	enum ksk_err err = KSK_ERR_IO;
-	if (sqlite3_exec(journal->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
-			SQLITE_OK ||
-		sqlite3_exec(journal->db, schema, NULL, NULL, NULL) !=
-			SQLITE_OK ||
-		sqlite3_prepare_v2(journal->db, "INSERT INTO meta VALUES(1, ?)",
-			-1, &st, NULL) != SQLITE_OK ||
-		sqlite3_bind_blob(st, 1, appliance, KSK_ID_LEN,
-			SQLITE_STATIC) != SQLITE_OK ||
-		sqlite3_step(st) != SQLITE_DONE ||
-		sqlite3_exec(journal->db, "COMMIT", NULL, NULL, NULL) !=
-			SQLITE_OK)
-		err = fail(journal, fault, "making it");
-	else
-		err = KSK_OK;
-	(void)sqlite3_finalize(st);
-	return err;
+	uint8_t id[KSK_ID_LEN];
+	const struct ksk_value values[] = {
+		{.kind = KSK_VALUE_BYTES,
+			.bytes = ksk_span_of(appliance, KSK_ID_LEN)},
+		{.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of(id, sizeof(id))},
+	};
+	enum ksk_err err = make_id(id, fault);
+	return err != KSK_OK ? err
+			     : change_schema(journal, KSK_SCHEMA_MAKE,
+				       "INSERT INTO meta VALUES(1, ?, ?, 0)",
+				       values, 2, fault);
+}
+
+/* Brings an older schema up to date, in one transaction. */
+static enum ksk_err
+upgrade(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	uint8_t id[KSK_ID_LEN];
+	const struct ksk_value value = {
+		.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of(id, sizeof(id))};
+	if (number_of(journal, "PRAGMA user_version") != 1)
+		return KSK_OK;
+	enum ksk_err err = make_id(id, fault);
+	return err != KSK_OK
+		? err
+		: change_schema(journal, KSK_SCHEMA_FROM_1,
+			  "UPDATE meta SET journal_id = ?", &value, 1, fault);
 }
 
 static enum ksk_err
@@ -153,12 +182,12 @@ check_owner(struct ksk_journal *journal, const uint8_t appliance[KSK_ID_LEN],
 	struct ksk_fault *fault)
 {
 	sqlite3_int64 version = number_of(journal, "PRAGMA user_version");
-	if (version != SCHEMA_VERSION) {
+	if (version < 1 || version > KSK_SCHEMA_VERSION) {
 		ksk_fault_set(fault,
 			"the file %s is no journal of this version (schema "
 			"%lld, this program writes %d): restore the right "
 			"file or install the program that wrote it",
-			journal->path, (long long)version, SCHEMA_VERSION);
+			journal->path, (long long)version, KSK_SCHEMA_VERSION);
 		return KSK_ERR_MALFORMED;
 	}
 	sqlite3_stmt *st = NULL;
@@ -174,6 +203,30 @@ check_owner(struct ksk_journal *journal, const uint8_t appliance[KSK_ID_LEN],
 	ksk_fault_set(fault,
 		"the journal %s belongs to another appliance: restore this "
 		"appliance's own journal",
+		journal->path);
+	return KSK_ERR_MALFORMED;
+}
+
+/* Takes over the id and where open intents begin. */
+static enum ksk_err
+read_meta(struct ksk_journal *journal, uint64_t *out_open_from,
+	struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	bool good = sqlite3_prepare_v2(journal->db,
+			    "SELECT journal_id, open_from FROM meta", -1, &st,
+			    NULL) == SQLITE_OK &&
+		sqlite3_step(st) == SQLITE_ROW &&
+		sqlite3_column_bytes(st, 0) == (int)KSK_ID_LEN;
+	if (good) {
+		memcpy(journal->id, sqlite3_column_blob(st, 0), KSK_ID_LEN);
+		*out_open_from = (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	(void)sqlite3_finalize(st);
+	if (good)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"the journal %s has lost its own id: restore it from a backup",
 		journal->path);
 	return KSK_ERR_MALFORMED;
 }
@@ -242,9 +295,7 @@ prepare(struct ksk_journal *journal, struct ksk_fault *fault)
 	} all[] = {
 		{&journal->begin, "BEGIN IMMEDIATE"},
 		{&journal->insert, "INSERT INTO record VALUES(?,?,?,?,?)"},
-		{&journal->open_intent, "INSERT INTO open_intent VALUES(?)"},
-		{&journal->end_intent,
-			"DELETE FROM open_intent WHERE number = ?"},
+		{&journal->open_from, "UPDATE meta SET open_from = ?"},
 		{&journal->commit, "COMMIT"},
 	};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -252,7 +303,36 @@ prepare(struct ksk_journal *journal, struct ksk_fault *fault)
 			    SQLITE_PREPARE_PERSISTENT, all[i].statement,
 			    NULL) != SQLITE_OK)
 			return fail(journal, fault, "preparing");
-	return KSK_OK;
+	return ksk_journal_statement(journal,
+		"INSERT INTO state VALUES(?, ?)"
+		" ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+		&journal->state_set, fault);
+}
+
+/* One record from open_from on: an intent opens, its end closes. */
+static bool
+follow_open(void *ctx, const struct ksk_value *column, size_t column_count)
+{
+	struct ksk_journal *journal = ctx;
+	uint64_t about;
+	(void)column_count;
+	if (column[1].number == KSK_RECORD_INTENT) {
+		if (journal->open_count == KSK_OPEN_MAX)
+			return false;
+		journal->open[journal->open_count++] = column[0].number;
+		return true;
+	}
+	if (ksk_record_about_read(column[2].bytes, &about) != KSK_OK)
+		return true;
+	for (size_t i = 0; i < journal->open_count; i++) {
+		if (journal->open[i] != about)
+			continue;
+		journal->open_count--;
+		memmove(&journal->open[i], &journal->open[i + 1],
+			(journal->open_count - i) * sizeof(journal->open[0]));
+		break;
+	}
+	return true;
 }
 
 /* An intent without an end was cut off by a crash; what became of its
@@ -261,23 +341,26 @@ static enum ksk_err
 close_intents(
 	struct ksk_journal *journal, uint64_t now, struct ksk_fault *fault)
 {
-	for (;;) {
-		sqlite3_int64 number = number_of(journal,
-			"SELECT number FROM open_intent ORDER BY number LIMIT "
-			"1");
-		if (number < 0)
-			return KSK_OK;
+	struct ksk_value from = {.kind = KSK_VALUE_NUMBER};
+	enum ksk_err err = read_meta(journal, &from.number, fault);
+	if (err != KSK_OK)
+		return err;
+	err = ksk_journal_query(journal,
+		"SELECT number, kind, body FROM record WHERE number >= ?"
+		" AND kind IN (1, 2, 4, 5) ORDER BY number",
+		&from, 1, follow_open, journal, fault);
+	journal->open_written = from.number;
+	while (err == KSK_OK && journal->open_count > 0) {
 		struct ksk_record record = {.time = now,
 			.kind = KSK_RECORD_ABANDONED,
 			.has_about = true,
-			.about = (uint64_t)number};
+			.about = journal->open[0]};
 		uint8_t hash[KSK_HASH_LEN];
-		enum ksk_err err = ksk_journal_stage(journal, &record, hash);
-		if (err == KSK_OK)
+		err = ksk_journal_stage(journal, &record, hash);
+		if (err == KSK_ERR_NO_ROOM)
 			err = ksk_journal_commit(journal, fault);
-		if (err != KSK_OK)
-			return err;
 	}
+	return err == KSK_OK ? ksk_journal_commit(journal, fault) : err;
 }
 
 static enum ksk_err
@@ -354,6 +437,7 @@ make_new(struct ksk_journal *journal, const char *mark,
 	if (number_of(journal, "PRAGMA user_version") == 0)
 		err = make_tables(journal, appliance, fault);
 	if (err != KSK_OK || (err = check_owner(journal, appliance, fault)) ||
+		(err = upgrade(journal, fault)) ||
 		(err = prepare(journal, fault)))
 		return err;
 	if (number_of(journal, "SELECT count(*) FROM record") == 0 &&
@@ -393,11 +477,15 @@ ksk_journal_open(const char *path, const uint8_t appliance[KSK_ID_LEN],
 	memcpy(journal->path, path, strlen(path) + 1);
 	if ((err = open_file(journal, fault)) != KSK_OK)
 		goto out;
+	/* A damaged file is refused as it is, never upgraded. */
 	if (make)
 		err = make_new(journal, mark, appliance, now, fault);
-	else if ((err = check_owner(journal, appliance, fault)) == KSK_OK)
-		err = prepare(journal, fault);
+	else
+		err = check_owner(journal, appliance, fault);
 	if (err != KSK_OK || (err = check_chain(journal, fault)) != KSK_OK ||
+		(!make &&
+			((err = upgrade(journal, fault)) != KSK_OK ||
+				(err = prepare(journal, fault)) != KSK_OK)) ||
 		(err = close_intents(journal, now, fault)) != KSK_OK ||
 		(err = read_policy(journal, fault)) != KSK_OK)
 		goto out;
@@ -416,9 +504,10 @@ ksk_journal_close(struct ksk_journal **journal)
 	struct ksk_journal *j = *journal;
 	(void)sqlite3_finalize(j->begin);
 	(void)sqlite3_finalize(j->insert);
-	(void)sqlite3_finalize(j->open_intent);
-	(void)sqlite3_finalize(j->end_intent);
+	(void)sqlite3_finalize(j->open_from);
 	(void)sqlite3_finalize(j->commit);
+	for (size_t i = 0; i < j->statement_count; i++)
+		(void)sqlite3_finalize(j->statement[i]);
 	(void)sqlite3_close(j->db);
 	free(j->arena.data);
 	free(j);

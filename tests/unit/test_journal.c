@@ -315,8 +315,8 @@ test_a_newer_schema_is_refused(void **state)
 	struct place *p = *state;
 	struct ksk_journal *journal = open_new(p);
 	ksk_journal_close(&journal);
-	alter(p, "PRAGMA user_version = 2");
-	refused(p, appliance, KSK_ERR_MALFORMED, "schema 2");
+	alter(p, "PRAGMA user_version = 3");
+	refused(p, appliance, KSK_ERR_MALFORMED, "schema 3");
 }
 
 static void
@@ -367,6 +367,253 @@ test_staging_has_an_end(void **state)
 	ksk_journal_close(&journal);
 }
 
+/* ---- schema 1 ---- */
+
+/* What the program of schema 1 left: its tables, and records that this one
+ * chained, with intent 2 open. */
+static void
+make_schema_1(const struct place *p)
+{
+	struct ksk_journal *journal = open_new(p);
+	uint64_t first = stage(journal, KSK_RECORD_INTENT, 0);
+	stage(journal, KSK_RECORD_INTENT, 0);
+	stage(journal, KSK_RECORD_RESULT, first);
+	commit(journal);
+	ksk_journal_close(&journal);
+	alter(p,
+		"CREATE TABLE old(id INTEGER PRIMARY KEY CHECK(id = 1),"
+		" appliance BLOB NOT NULL);"
+		"INSERT INTO old SELECT id, appliance FROM meta;"
+		"DROP TABLE meta; ALTER TABLE old RENAME TO meta;"
+		"DROP TABLE timeline; DROP TABLE idempotency;"
+		"DROP TABLE checkpoint; DROP TABLE state;"
+		"CREATE TABLE open_intent(number INTEGER PRIMARY KEY);"
+		"INSERT INTO open_intent VALUES(2);"
+		"PRAGMA user_version = 1;");
+}
+
+static void
+test_schema_1_is_upgraded(void **state)
+{
+	struct place *p = *state;
+	make_schema_1(p);
+	struct ksk_journal *journal = open_good(p);
+	/* BEGIN, two intents, one result, and the other's end. */
+	assert_int_equal(ksk_journal_head(journal).number, 4);
+	uint8_t id[KSK_ID_LEN];
+	memcpy(id, ksk_journal_id(journal), sizeof(id));
+	assert_int_equal(
+		ksk_journal_state_set(journal, "x", ksk_span_of("y", 1)),
+		KSK_OK);
+	commit(journal);
+	ksk_journal_close(&journal);
+	journal = open_good(p);
+	assert_memory_equal(ksk_journal_id(journal), id, sizeof(id));
+	assert_int_equal(ksk_journal_head(journal).number, 4);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_a_damaged_schema_1_is_not_upgraded(void **state)
+{
+	struct place *p = *state;
+	make_schema_1(p);
+	alter(p, "UPDATE record SET hash = zeroblob(32) WHERE number = 2");
+	refused(p, appliance, KSK_ERR_MALFORMED, "damaged");
+	alter(p, "INSERT INTO open_intent VALUES(7)"); /* still there */
+	refused(p, other, KSK_ERR_MALFORMED, "another appliance");
+}
+
+/* ---- rows with records ---- */
+
+static bool
+count_row(void *ctx, const struct ksk_value *column, size_t column_count)
+{
+	size_t *count = ctx;
+	assert_int_equal(column_count, 2);
+	assert_int_equal(column[0].kind, KSK_VALUE_BYTES);
+	assert_int_equal(column[1].kind, KSK_VALUE_BYTES);
+	(*count)++;
+	return true;
+}
+
+static size_t
+count_timelines(struct ksk_journal *journal)
+{
+	size_t count = 0;
+	struct ksk_fault fault = {.text = ""};
+	assert_int_equal(
+		ksk_journal_query(journal, "SELECT zone, body FROM timeline",
+			NULL, 0, count_row, &count, &fault),
+		KSK_OK);
+	return count;
+}
+
+static size_t
+timeline_statement(struct ksk_journal *journal)
+{
+	size_t statement = 0;
+	struct ksk_fault fault = {.text = ""};
+	assert_int_equal(ksk_journal_statement(journal,
+				 "INSERT INTO timeline VALUES(?, ?)",
+				 &statement, &fault),
+		KSK_OK);
+	assert_int_equal(
+		ksk_journal_statement(journal, "INSERT INTO nowhere VALUES(?)",
+			&statement, &fault),
+		KSK_ERR_IO);
+	assert_non_null(strstr(fault.text, "nowhere"));
+	return statement;
+}
+
+static enum ksk_err
+stage_timeline(struct ksk_journal *journal, size_t statement, const char *zone)
+{
+	const struct ksk_value values[] = {
+		{.kind = KSK_VALUE_BYTES,
+			.bytes = ksk_span_of(zone, strlen(zone))},
+		{.kind = KSK_VALUE_BYTES, .bytes = {0}},
+	};
+	return ksk_journal_stage_row(journal, statement, values, 2);
+}
+
+static void
+test_rows_are_written_with_their_records(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	size_t statement = timeline_statement(journal);
+	assert_true(ksk_journal_has_room(journal, 2, 100));
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(stage_timeline(journal, statement, "a"), KSK_OK);
+	assert_int_equal(stage_timeline(journal, statement, "b"), KSK_OK);
+	assert_int_equal(ksk_journal_staged(journal), 3);
+	assert_int_equal(count_timelines(journal), 0);
+	commit(journal);
+	assert_int_equal(ksk_journal_staged(journal), 0);
+	assert_int_equal(count_timelines(journal), 2);
+	/* What is not committed is lost with its record. */
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(stage_timeline(journal, statement, "c"), KSK_OK);
+	ksk_journal_close(&journal);
+	journal = open_good(p);
+	assert_int_equal(count_timelines(journal), 2);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_a_row_that_fails_takes_all_back(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	size_t statement = timeline_statement(journal);
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(stage_timeline(journal, statement, "a"), KSK_OK);
+	assert_int_equal(stage_timeline(journal, statement, "a"), KSK_OK);
+	struct ksk_fault fault = {.text = ""};
+	assert_int_not_equal(ksk_journal_commit(journal, &fault), KSK_OK);
+	assert_int_equal(ksk_journal_staged(journal), 3);
+	assert_int_equal(ksk_journal_head(journal).number, 0);
+	assert_int_equal(count_timelines(journal), 0);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_rows_have_an_end(void **state)
+{
+	struct ksk_journal *journal = open_new(*state);
+	size_t statement = timeline_statement(journal);
+	char zone[16];
+	size_t count = 0;
+	enum ksk_err err = KSK_OK;
+	do {
+		snprintf(zone, sizeof(zone), "%zu", count);
+		err = stage_timeline(journal, statement, zone);
+	} while (err == KSK_OK && ++count < 100000);
+	assert_int_equal(err, KSK_ERR_NO_ROOM);
+	assert_false(ksk_journal_has_room(journal, 1, 0));
+	commit(journal);
+	assert_true(ksk_journal_has_room(journal, 1, 0));
+	assert_false(ksk_journal_has_room(journal, 1, (size_t)1 << 30));
+	assert_int_equal(count_timelines(journal), count);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_small_things_are_kept_by_name(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	struct ksk_fault fault = {.text = ""};
+	uint8_t room[8];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
+	assert_int_equal(ksk_journal_state_get(journal, "a", &buf, &fault),
+		KSK_ERR_NOT_FOUND);
+	assert_int_equal(
+		ksk_journal_state_set(journal, "a", ksk_span_of("one", 3)),
+		KSK_OK);
+	commit(journal);
+	assert_int_equal(
+		ksk_journal_state_set(journal, "a", ksk_span_of("second", 6)),
+		KSK_OK);
+	commit(journal);
+	ksk_journal_close(&journal);
+	journal = open_good(p);
+	assert_int_equal(
+		ksk_journal_state_get(journal, "a", &buf, &fault), KSK_OK);
+	assert_int_equal(buf.len, 6);
+	assert_memory_equal(room, "second", 6);
+	assert_int_equal(ksk_journal_state_get(journal, "a", &buf, &fault),
+		KSK_ERR_NO_ROOM);
+	assert_int_equal(buf.len, 6);
+	ksk_journal_close(&journal);
+}
+
+/* An intent stays open over more records than are looked through anew. */
+static void
+test_an_old_open_intent_is_still_found(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t intent = stage(journal, KSK_RECORD_INTENT, 0);
+		stage(journal, KSK_RECORD_RESULT, intent);
+		if (i % 100 == 99)
+			commit(journal);
+	}
+	uint64_t lasting = stage(journal, KSK_RECORD_INTENT, 0);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t intent = stage(journal, KSK_RECORD_INTENT, 0);
+		stage(journal, KSK_RECORD_FAILURE, intent);
+		if (i % 100 == 99)
+			commit(journal);
+	}
+	commit(journal);
+	assert_int_equal(ksk_journal_open_from(journal), lasting);
+	uint64_t head = ksk_journal_head(journal).number;
+	ksk_journal_close(&journal);
+	journal = open_good(p);
+	assert_int_equal(ksk_journal_head(journal).number, head + 1);
+	assert_int_equal(ksk_journal_open_from(journal), head + 2);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_a_journal_made_anew_has_another_id(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	uint8_t id[KSK_ID_LEN];
+	memcpy(id, ksk_journal_id(journal), sizeof(id));
+	ksk_journal_close(&journal);
+	remove_file(p, "journal.db");
+	journal = open_new(p);
+	assert_memory_not_equal(ksk_journal_id(journal), id, sizeof(id));
+	ksk_journal_close(&journal);
+	alter(p, "UPDATE meta SET journal_id = x''");
+	refused(p, appliance, KSK_ERR_MALFORMED, "id");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -386,6 +633,14 @@ main(void)
 		TEST(test_a_newer_schema_is_refused),
 		TEST(test_a_failed_commit_loses_nothing),
 		TEST(test_staging_has_an_end),
+		TEST(test_schema_1_is_upgraded),
+		TEST(test_a_damaged_schema_1_is_not_upgraded),
+		TEST(test_rows_are_written_with_their_records),
+		TEST(test_a_row_that_fails_takes_all_back),
+		TEST(test_rows_have_an_end),
+		TEST(test_small_things_are_kept_by_name),
+		TEST(test_an_old_open_intent_is_still_found),
+		TEST(test_a_journal_made_anew_has_another_id),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,6 +139,31 @@ test_other_records_give_no_policy(void **state)
 	assert_int_equal(version, 5);
 }
 
+static void
+test_a_record_says_which_intent_it_ends(void **state)
+{
+	(void)state;
+	struct ksk_record record = {.number = 9,
+		.kind = KSK_RECORD_RESULT,
+		.has_about = true,
+		.about = 7};
+	struct ksk_buf buf = encode(&record);
+	uint64_t about = 0;
+	assert_int_equal(
+		ksk_record_about_read(ksk_buf_span(&buf), &about), KSK_OK);
+	assert_int_equal(about, 7);
+	for (size_t len = 0; len < buf.len; len++)
+		assert_int_not_equal(
+			ksk_record_about_read(
+				ksk_span_of(buf.data, len), &about),
+			KSK_OK);
+	record.has_about = false;
+	buf = encode(&record);
+	assert_int_equal(ksk_record_about_read(ksk_buf_span(&buf), &about),
+		KSK_ERR_NOT_FOUND);
+	assert_int_equal(about, 7);
+}
+
 int
 main(void)
 {
@@ -149,6 +174,7 @@ main(void)
 		cmocka_unit_test(
 			test_policy_record_gives_back_version_and_hash),
 		cmocka_unit_test(test_other_records_give_no_policy),
+		cmocka_unit_test(test_a_record_says_which_intent_it_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
