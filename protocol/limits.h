@@ -53,6 +53,9 @@
 /* Proofs of possession in one request: one per key that may be new. */
 #define KSK_EVIDENCE_COUNT_MAX 8u
 
+/* Later answers that one set may replace: weekly ones of more than a year. */
+#define KSK_SUPERSEDE_COUNT_MAX 64u
+
 /* Names of rules, providers, clients and tokens, final zero included. */
 #define KSK_LABEL_CAP 64u
 

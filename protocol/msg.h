@@ -114,6 +114,9 @@ struct ksk_sign {
 	struct ksk_evidence evidence[KSK_EVIDENCE_COUNT_MAX];
 	bool has_dry_run; /* false, written out, is an encoding */
 	bool dry_run;
+	/* Records of the later answers that this one replaces, ascending. */
+	size_t supersede_count;
+	uint64_t supersede[KSK_SUPERSEDE_COUNT_MAX];
 };
 
 /* A zone named in a request body: keys always, status if asked of one zone. */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of rules and the judgement. Each row: id, what it demands, for
- * which types, its function. All run; all that fail come back.
- *
- * Not here: gap, previous, supersedes, zsk-coverage and early-drop compare a
- * set with the ones released before it and come with the journal's timeline.
- * Until then ksk-present, ds-covered, early-ds and key-possession judge by the
- * request and the policy alone and refuse what only history could justify.
+ * which types, its function. All run; all that fail come back. Rules that
+ * compare a set with the answers released before it say nothing where no
+ * timeline is kept (rules.h).
  */
 #include "appliance/policy/rules.h"
 #include "appliance/policy/rules_case.h"
@@ -60,9 +57,22 @@ static const struct rule rules[] = {
 		ksk_rule_response_size},
 	{"window", "inception and expiration are within what the policy allows",
 		ALL, ksk_rule_window},
+	{"previous", "`previous`, if given, is the hash of the last answer",
+		ALL, ksk_rule_previous},
+	{"supersedes", "a set names exactly the later answers that it replaces",
+		ALL, ksk_rule_supersedes},
+	{"adopt", "a zone that is served already is adopted first", SET,
+		ksk_rule_adopt},
+	{"zsk-coverage",
+		"each needed provider has a ZSK in the set that no cache can "
+		"lack, or loses none",
+		SET, ksk_rule_zsk_coverage},
+	{"early-drop",
+		"a ZSK leaves only when nothing that a cache may hold needs it",
+		SET, ksk_rule_early_drop},
 	{"ds-covered",
-		"for each algorithm of our KSKs in the parent's DS set one of "
-		"them is in the set and signs",
+		"for each DS set that may be held and each algorithm of our "
+		"KSKs in it, one of them is in the set and signs",
 		SET, ksk_rule_ds_covered},
 	{"early-ds",
 		"CDS and CDNSKEY change the parent's DS set only when every "
@@ -131,6 +141,7 @@ write_permit(const struct ksk_case *c, struct ksk_permit *out)
 	}
 	out->warning_count = c->warning_count;
 	memcpy(out->warning, c->warning, sizeof(out->warning));
+	out->proven = c->proven;
 }
 
 bool

@@ -12,17 +12,14 @@
 #ifndef KSK_POLICY_RULES_H
 #define KSK_POLICY_RULES_H
 
-#include "appliance/policy/table.h"
+#include "appliance/policy/history.h"
 #include "protocol/msg.h"
-
-/* Answers released before, for one zone. Not kept yet: always NULL. */
-struct ksk_history;
 
 /* What is to be judged. All borrowed. */
 struct ksk_candidate {
 	const struct ksk_sign *sign;
 	const struct ksk_client *client;   /* NULL: nobody known */
-	const struct ksk_history *history; /* NULL: none */
+	const struct ksk_history *history; /* NULL: no timeline is kept */
 	uint64_t now;
 	uint32_t recent; /* answers to this client for this zone within
 	                       * the last rate_per seconds */
@@ -40,6 +37,8 @@ struct ksk_permit {
 	struct ksk_signer_key signer[KSK_RRSIG_COUNT_MAX];
 	size_t warning_count;
 	struct ksk_refusal warning[8];
+	/* Bit i: possession of the key rdata[i] was shown by this request. */
+	uint32_t proven;
 };
 
 /*
@@ -53,6 +52,30 @@ bool ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
 	const struct ksk_candidate *candidate, struct ksk_permit *out_permit,
 	struct ksk_refusals *out_refusals);
 
+/* A policy that is about to replace another, seen by one zone. */
+struct ksk_load {
+	const struct ksk_table *table;     /* the new one … */
+	const struct ksk_zone *zone;       /* … and its entry */
+	const struct ksk_table *old_table; /* the one in force … */
+	const struct ksk_zone *old_zone;   /* … or NULL: not in it */
+	/* With the snapshot that the new policy attests (ksk_history_attested)
+	 * and the waits of the old one, unloaded now, at their ends. */
+	const struct ksk_history *history;
+	uint64_t now;
+};
+
+/*
+ * Judges whether a zone may go over to a new policy (TIMING.md, Adopt, and
+ * loading a policy): an acceptable set can follow the one in effect, providers
+ * that become needed are covered, none goes whose keys are in use.
+ * `accept-outage: yes` waives these. What needs the keys themselves (key-form,
+ * tag-unique, response-size) is not judged: only their DS are known here.
+ * Returns true if it may; else out_refusals has the rules of the set that
+ * breaks fewest.
+ */
+bool ksk_rules_judge_load(
+	const struct ksk_load *load, struct ksk_refusals *out_refusals);
+
 /* Writes the window used when a request has none: inception = now −
  * inception-offset, expiration = inception + validity. */
 void ksk_rules_window(const struct ksk_zone *zone, uint64_t now,
@@ -61,7 +84,8 @@ void ksk_rules_window(const struct ksk_zone *zone, uint64_t now,
 /*
  * Finds the KSKs that must stand in a set that starts at a moment (DESIGN:
  * ksk-present), for keys replies and clients.
- * zsks: the ZSK algorithms of the set as bits, 0 = not known.
+ * zsk_algorithms: those of the set as bits 1 << n, as if every needed provider
+ * had a ZSK of each; 0: as in the set in effect.
  * out: room for KSK_RRSIG_COUNT_MAX. Returns how many; more than the room is
  * refused at load.
  */

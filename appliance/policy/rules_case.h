@@ -2,7 +2,7 @@
 /*
  * rules_case - what the rules look at: the request, the policy, and what was
  * computed from both once for all of them (which key is whose, which KSKs
- * stand). Built by rules_case.c, read by rules_*.c; nobody else includes it.
+ * stand). Built by rules_build.c, read by rules_*.c; nobody else includes it.
  *
  * A rule is a function that looks at a case and calls ksk_case_refuse once for
  * each thing that is wrong, or not at all.
@@ -10,9 +10,7 @@
 #ifndef KSK_POLICY_RULES_CASE_H
 #define KSK_POLICY_RULES_CASE_H
 
-#include "appliance/policy/rules.h"
-
-#define KSK_NOBODY UINT32_MAX
+#include "appliance/policy/rules_times.h"
 
 /* The flags of the three kinds of key that a set may hold. */
 #define KSK_FLAGS_ZSK KSK_FLAG_ZONE
@@ -22,14 +20,16 @@
 /* One DNSKEY of the set and whose it is. Indexes are into the table's arrays,
  * KSK_NOBODY if none. */
 struct ksk_case_key {
-	struct ksk_span rdata;
-	bool readable; /* else nothing below means anything */
-	struct ksk_dnskey key;
-	uint32_t own;         /* ksks: ours, the REVOKE bit aside */
-	uint32_t cosigner;    /* cosigners: pinned, `until` aside */
-	uint32_t provider;    /* providers: the first that lists it */
-	uint32_t entry;       /* keys: its entry there */
-	uint32_t owner_count; /* providers that list it */
+	struct ksk_span rdata; /* empty: known by its DS alone (a policy is
+				* being loaded) */
+	bool readable;         /* else nothing below means anything */
+	struct ksk_dnskey key; /* flags, algorithm and tag if known by its DS */
+	uint32_t number;       /* in the history and behind it */
+	uint32_t own;          /* ksks: ours, the REVOKE bit aside */
+	uint32_t cosigner;     /* cosigners: pinned, `until` aside */
+	uint32_t provider;     /* providers: the first that lists it */
+	uint32_t entry;        /* keys: its entry there */
+	uint32_t owner_count;  /* providers that list it */
 };
 
 struct ksk_case {
@@ -39,8 +39,13 @@ struct ksk_case {
 	const struct ksk_rrset *rrset;
 	struct ksk_name name; /* of the zone */
 	struct ksk_window window;
-	uint64_t start;   /* nobody serves it before: max(inception, now) */
-	size_t key_count; /* DNSKEY requests only */
+	uint64_t start; /* nobody serves it before: max(inception, now) */
+	uint64_t by;    /* everybody serves it by then */
+	bool has_history;
+	struct ksk_times past;  /* what was released */
+	struct ksk_times times; /* … and the candidate behind it */
+	struct ksk_ahead ahead; /* the candidate */
+	size_t key_count;       /* DNSKEY requests only */
 	/* CDNSKEY requests: one for each record, read only */
 	struct ksk_case_key key[KSK_RDATA_COUNT_MAX];
 	size_t standing_count;
@@ -48,16 +53,43 @@ struct ksk_case {
 	/* bits 1 << algorithm, of KSKs that stand and are not revoked */
 	uint32_t due_algorithms;     /* all of them */
 	uint32_t signing_algorithms; /* those that are in the set */
+	uint32_t proven;             /* keys of which possession was shown,
+	                              * as bits */
 	const char *rule;            /* id of the rule that runs */
 	struct ksk_refusals *refusals;
 	size_t warning_count;
 	struct ksk_refusal warning[8];
 };
 
-/* Fills a case. refusals: emptied. */
+/* Fills a case: ksk_case_begin, a key for each record, ksk_case_end.
+ * refusals: emptied. */
 void ksk_case_build(struct ksk_case *c, const struct ksk_table *table,
 	const struct ksk_zone *zone, const struct ksk_candidate *candidate,
 	struct ksk_refusals *refusals);
+
+/* The parts of it, for a set of which only DS are known. A key by number in
+ * the history, or by the DS that pins it. */
+void ksk_case_begin(struct ksk_case *c, const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_candidate *candidate,
+	struct ksk_refusals *refusals);
+void ksk_case_add_known(struct ksk_case *c, uint32_t number);
+void ksk_case_add_pinned(
+	struct ksk_case *c, const struct ksk_ds *ds, uint16_t flags);
+/* Adds the KSKs that stand and the co-signers as well. */
+void ksk_case_end_whole(struct ksk_case *c);
+
+/* Finds the KSKs that stand in a set that starts at a moment (TIMING.md,
+ * ksk-present). zsk_algorithms: of the set, as bits; complete: those of which
+ * every needed provider has a ZSK in it. As ksk_rules_standing otherwise. */
+size_t ksk_case_find_standing_ksks(const struct ksk_table *table,
+	const struct ksk_times *past, uint64_t start, uint32_t zsk_algorithms,
+	uint32_t complete, struct ksk_signer_key out[KSK_RRSIG_COUNT_MAX]);
+
+/* Returns true if a CDS or CDNSKEY set has the delete form (RFC 8078 4). */
+bool ksk_case_has_delete(const struct ksk_case *c);
+
+/* Returns true if the set says the same as the newest answer of its type. */
+bool ksk_case_is_unchanged(const struct ksk_case *c);
 
 /* Adds a refusal of the running rule. tag: of the key, or KSK_NO_TAG.
  * provider: its name, or NULL. */
@@ -96,10 +128,6 @@ const struct ksk_case_key *ksk_case_find_standing(
 /* Returns true if the KSK is among the standing ones. */
 bool ksk_case_stands(const struct ksk_case *c, uint32_t ksk);
 
-/* Returns true if two DS name one key: equal, or of different digest types
- * with one tag and algorithm (a digest can't be turned into the other). */
-bool ksk_case_same_key(const struct ksk_ds *a, const struct ksk_ds *b);
-
 /* Writes an algorithm: "13 (ECDSAP256SHA256)". Returns buf. */
 #define KSK_ALGORITHM_CAP 40
 const char *ksk_case_algorithm(char buf[KSK_ALGORITHM_CAP], unsigned algorithm);
@@ -119,6 +147,11 @@ void ksk_rule_algorithm_complete(struct ksk_case *c);
 void ksk_rule_tag_unique(struct ksk_case *c);
 void ksk_rule_response_size(struct ksk_case *c);
 void ksk_rule_window(struct ksk_case *c);
+void ksk_rule_previous(struct ksk_case *c);
+void ksk_rule_supersedes(struct ksk_case *c);
+void ksk_rule_adopt(struct ksk_case *c);
+void ksk_rule_zsk_coverage(struct ksk_case *c);
+void ksk_rule_early_drop(struct ksk_case *c);
 void ksk_rule_ds_covered(struct ksk_case *c);
 void ksk_rule_early_ds(struct ksk_case *c);
 void ksk_rule_key_possession(struct ksk_case *c);

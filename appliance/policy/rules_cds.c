@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules about CDS and CDNSKEY: early-ds and cds. A wrong word here hands the
- * delegation to a foreign key or deletes it, so the content must be exactly
- * what the policy computes, record by record.
+ * The rule cds. A wrong word in CDS or CDNSKEY hands the delegation to a
+ * foreign key or deletes it, so the content must be exactly what the policy
+ * computes, record by record.
  */
 #include "appliance/base/yaml.h"
 #include "appliance/policy/rules_case.h"
@@ -22,8 +22,8 @@ is_delete(const struct ksk_case *c, struct ksk_span rdata)
 			: ksk_span_of(cdnskey, sizeof(cdnskey)));
 }
 
-static bool
-has_delete(const struct ksk_case *c)
+bool
+ksk_case_has_delete(const struct ksk_case *c)
 {
 	for (size_t i = 0; i < c->rrset->count; i++) {
 		if (is_delete(c, c->rrset->rdata[i]))
@@ -32,74 +32,26 @@ has_delete(const struct ksk_case *c)
 	return false;
 }
 
-/* True if a record names the key of the DS. A CDS of another digest type
- * names it only as a key: loose. */
+/* True if a record names the key of the DS. */
 static bool
-names_key(const struct ksk_case *c, size_t record, const struct ksk_ds *ds,
-	bool loose)
+names_key(const struct ksk_case *c, size_t record, const struct ksk_ds *ds)
 {
 	struct ksk_span rdata = c->rrset->rdata[record];
 	struct ksk_ds have;
 
 	if (c->rrset->type == KSK_TYPE_CDNSKEY)
 		return ksk_case_matches(c, &c->key[record], ds);
-	if (ksk_ds_read(rdata, &have) != KSK_OK)
-		return false;
-	return loose ? ksk_case_same_key(&have, ds) : ksk_ds_equal(&have, ds);
+	return ksk_ds_read(rdata, &have) == KSK_OK && ksk_ds_equal(&have, ds);
 }
 
 static bool
-set_names_key(const struct ksk_case *c, const struct ksk_ds *ds, bool loose)
+set_names_key(const struct ksk_case *c, const struct ksk_ds *ds)
 {
 	for (size_t i = 0; i < c->rrset->count; i++) {
-		if (names_key(c, i, ds, loose))
+		if (names_key(c, i, ds))
 			return true;
 	}
 	return false;
-}
-
-static bool
-parent_has(const struct ksk_case *c, size_t record)
-{
-	for (uint32_t i = 0; i < c->zone->parent_ds.count; i++) {
-		if (names_key(c, record,
-			    &c->table->ds[c->zone->parent_ds.first + i], true))
-			return true;
-	}
-	return false;
-}
-
-static bool
-equals_parent(const struct ksk_case *c)
-{
-	for (uint32_t i = 0; i < c->zone->parent_ds.count; i++) {
-		if (!set_names_key(c,
-			    &c->table->ds[c->zone->parent_ds.first + i], true))
-			return false;
-	}
-	for (size_t i = 0; i < c->rrset->count; i++) {
-		if (!parent_has(c, i))
-			return false;
-	}
-	return c->zone->has_parent != 0;
-}
-
-/*
- * TIMING.md, early-ds, without history: what the parent has already may be
- * said at any time; a change is refused, because whether every cache holds the
- * new KSK only the record of released answers can show.
- */
-void
-ksk_rule_early_ds(struct ksk_case *c)
-{
-	if (has_delete(c) || equals_parent(c))
-		return;
-	ksk_case_refuse(c, KSK_NO_TAG, NULL,
-		"this would change the parent's DS set (`parent-ds` in the "
-		"policy), and whether every cache holds the new KSK only the "
-		"history of signed answers could show, which is not kept; "
-		"change the DS by hand at the parent in its time, then state "
-		"what it shows in `parent-ds` (RFC 7344 6.1, RFC 6781 4.1.2)");
 }
 
 /* True if the policy wants this KSK at the parent. */
@@ -144,7 +96,7 @@ refuse_unwanted(struct ksk_case *c, size_t record)
 		uint32_t at = c->zone->ksks.first + i;
 		const struct ksk_policy_ksk *k = &c->table->ksks[at];
 
-		if (!names_key(c, record, &k->ds, false))
+		if (!names_key(c, record, &k->ds))
 			continue;
 		if (!is_wanted_ksk(c, at))
 			ksk_case_refuse(c, k->ds.tag, NULL,
@@ -159,7 +111,7 @@ refuse_unwanted(struct ksk_case *c, size_t record)
 		uint32_t at = c->zone->cosigners.first + i;
 		const struct ksk_policy_cosigner *co = &c->table->cosigners[at];
 
-		if (!names_key(c, record, &co->ds, false))
+		if (!names_key(c, record, &co->ds))
 			continue;
 		if (!is_wanted_cosigner(c, at))
 			ksk_case_refuse(c, co->ds.tag, co->provider,
@@ -179,8 +131,7 @@ find_zsk_owner(const struct ksk_case *c, size_t record)
 
 		for (uint32_t k = 0; k < p->keys.count; k++) {
 			if (names_key(c, record,
-				    &c->table->keys[p->keys.first + k].ds,
-				    false))
+				    &c->table->keys[p->keys.first + k].ds))
 				return p->name;
 		}
 	}
@@ -268,7 +219,7 @@ check_missing(struct ksk_case *c)
 		uint32_t at = c->zone->ksks.first + i;
 		const struct ksk_policy_ksk *k = &c->table->ksks[at];
 
-		if (is_wanted_ksk(c, at) && !set_names_key(c, &k->ds, false))
+		if (is_wanted_ksk(c, at) && !set_names_key(c, &k->ds))
 			ksk_case_refuse(c, k->ds.tag, NULL,
 				"the KSK \"%s\" is missing; add its record, or "
 				"write `cds: no` at it",
@@ -278,8 +229,7 @@ check_missing(struct ksk_case *c)
 		uint32_t at = c->zone->cosigners.first + i;
 		const struct ksk_policy_cosigner *co = &c->table->cosigners[at];
 
-		if (is_wanted_cosigner(c, at) &&
-			!set_names_key(c, &co->ds, false))
+		if (is_wanted_cosigner(c, at) && !set_names_key(c, &co->ds))
 			ksk_case_refuse(c, co->ds.tag, co->provider,
 				"this co-signer's key is missing; add its "
 				"record, or write `in-parent: no` at it");
@@ -303,7 +253,7 @@ ksk_rule_cds(struct ksk_case *c)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"no KSK of the policy stands that could sign this "
 			"(RFC 7344 4.1)");
-	if (has_delete(c)) {
+	if (ksk_case_has_delete(c)) {
 		refuse_delete(c);
 		return;
 	}

@@ -4,6 +4,7 @@
  */
 #include "appliance/base/yaml.h"
 #include "appliance/policy/rules_case.h"
+#include "appliance/policy/rules_held.h"
 
 static void
 refuse_missing(struct ksk_case *c, struct ksk_signer_key s)
@@ -82,7 +83,8 @@ ksk_rule_ksk_foreign(struct ksk_case *c)
 	}
 }
 
-/* True if this DS is that of a KSK that is in the set and signs it. */
+/* True if this DS is that of a KSK that is in the set and signs it. A revoked
+ * key has another DS than the one it had (RFC 5011 2.1). */
 static bool
 is_covered(const struct ksk_case *c, const struct ksk_ds *ds)
 {
@@ -90,51 +92,72 @@ is_covered(const struct ksk_case *c, const struct ksk_ds *ds)
 		const struct ksk_case_key *k = ksk_case_find_standing(
 			c, c->standing[i]);
 
-		if (k != NULL && ksk_ds_matches(ds, &c->name, k->rdata))
+		if (k != NULL && !c->standing[i].revoked &&
+			ksk_case_matches(c, k, ds))
 			return true;
 	}
 	return false;
 }
 
+/* Ours: in the policy, or it has signed before. */
 static bool
 is_ours(const struct ksk_case *c, const struct ksk_ds *ds)
 {
+	const struct ksk_history *h = c->past.history;
+
 	for (uint32_t i = 0; i < c->zone->ksks.count; i++) {
-		if (ksk_case_same_key(
+		if (ksk_held_same_key(
 			    &c->table->ksks[c->zone->ksks.first + i].ds, ds))
+			return true;
+	}
+	for (size_t i = 0; i < h->key_count; i++) {
+		if (h->key[i].ours && ksk_times_key_is(&h->key[i], ds))
 			return true;
 	}
 	return false;
 }
 
-/* TIMING.md, ds-covered: per algorithm one of ours in the parent's DS set must
- * sign; not each (double DS and standby DS are legitimate), and sets of
- * foreign keys are not judged. */
+/* The algorithms of a DS set that name KSKs of ours of which none signs. */
+static uint32_t
+uncovered_by(const struct ksk_case *c, const struct ksk_ds *ds, size_t count)
+{
+	uint32_t ours = 0, covered = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bit = 1u << ds[i].algorithm % 32;
+
+		if (!is_ours(c, &ds[i]))
+			continue;
+		ours |= bit;
+		if (is_covered(c, &ds[i]))
+			covered |= bit;
+	}
+	return ours & ~covered;
+}
+
+/* TIMING.md, ds-covered: per algorithm one of ours in each DS set that may be
+ * held must sign; not each (double DS and standby DS are legitimate), and sets
+ * of foreign keys are not judged. */
 void
 ksk_rule_ds_covered(struct ksk_case *c)
 {
-	uint32_t ours = 0, covered = 0;
 	char text[KSK_ALGORITHM_CAP];
+	struct ksk_held held;
+	uint32_t bad = 0;
 
-	for (uint32_t i = 0; i < c->zone->parent_ds.count; i++) {
-		const struct ksk_ds *ds =
-			&c->table->ds[c->zone->parent_ds.first + i];
-		uint32_t bit = 1u << ds->algorithm % 32;
-
-		if (!is_ours(c, ds))
-			continue;
-		ours |= bit;
-		if (is_covered(c, ds))
-			covered |= bit;
-	}
+	ksk_held_begin(&held, c->table, &c->past, c->start);
+	while (ksk_held_next(&held))
+		bad |= uncovered_by(c, held.ds, held.count);
 	for (unsigned a = 0; a < 32; a++) {
-		if ((ours & ~covered & (1u << a)) == 0)
+		if ((bad & (1u << a)) == 0)
 			continue;
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
-			"the parent's DS set names KSKs of algorithm %s, but "
-			"none of them would sign this set: the zone would not "
+			"a DS set that the parent serves, or that a resolver "
+			"may still hold, names KSKs of algorithm %s, but none "
+			"of them would sign this set: the zone would not "
 			"validate; keep one in the set until the DS has "
-			"changed (RFC 4035 5.2, RFC 6781 4.1.2)",
+			"changed and the old one is out of all caches "
+			"(RFC 4035 5.2, RFC 6781 4.1.2)",
 			ksk_case_algorithm(text, a));
 	}
 }

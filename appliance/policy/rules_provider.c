@@ -201,6 +201,21 @@ check_evidence(struct ksk_case *c, size_t number, uint32_t *proven)
 		wrong != NULL ? wrong : why.text);
 }
 
+/* Proven before, or listed in the set in effect: then it does not appear for
+ * the first time. */
+static bool
+is_known(const struct ksk_case *c, const struct ksk_case_key *k)
+{
+	struct ksk_walk w;
+
+	if (k->number >= c->past.history->key_count)
+		return false;
+	if (c->past.history->key[k->number].proven)
+		return true;
+	return ksk_times_in_effect(&c->past, KSK_TYPE_DNSKEY, c->start, &w) &&
+		ksk_walk_find(&w, k->number) != NULL;
+}
+
 static void
 check_proof(struct ksk_case *c, uint32_t provider, uint32_t proven)
 {
@@ -211,7 +226,7 @@ check_proof(struct ksk_case *c, uint32_t provider, uint32_t proven)
 		if (!ksk_case_is_data_key(c, &c->key[i], provider))
 			continue;
 		keys++;
-		if ((proven & (1u << i)) != 0)
+		if ((proven & (1u << i)) != 0 || is_known(c, &c->key[i]))
 			good++;
 		else if (p->proof == KSK_PROOF_ALL)
 			ksk_case_refuse(c, c->key[i].key.tag, p->name,
@@ -235,4 +250,5 @@ ksk_rule_key_possession(struct ksk_case *c)
 		check_evidence(c, i, &proven);
 	for (uint32_t i = 0; i < c->zone->providers.count; i++)
 		check_proof(c, c->zone->providers.first + i, proven);
+	c->proven = proven;
 }

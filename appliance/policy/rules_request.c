@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules about the request as such: zone, client, type, ttl, window, rate.
+ * Rules about the request as such: zone, client, type, ttl, window, rate, and
+ * how it follows what was signed before: previous, supersedes, adopt.
  */
 #include "appliance/base/yaml.h"
 #include "appliance/policy/rules_case.h"
+#include "appliance/policy/rules_held.h"
+
+#include <string.h>
 
 void
 ksk_rule_zone(struct ksk_case *c)
@@ -131,6 +135,27 @@ check_remaining(struct ksk_case *c)
 		(unsigned long long)(ttl + c->zone->propagation));
 }
 
+/* A parent tells the newer of two CDS sets by their inceptions (RFC 7344 4.1,
+ * replay). */
+static void
+check_order(struct ksk_case *c)
+{
+	char text[KSK_TIME_CAP];
+	struct ksk_walk w;
+
+	if (c->rrset->type == KSK_TYPE_DNSKEY || !c->has_history)
+		return;
+	ksk_walk_begin(&w, &c->past, c->rrset->type);
+	if (!ksk_walk_next(&w) || c->window.inception > w.answer->inception ||
+		ksk_held_equal(w.ds, w.answer->content.count, c->ahead.ds,
+			c->ahead.answer.content.count))
+		return;
+	ksk_case_refuse(c, KSK_NO_TAG, NULL,
+		"a changed set must have a later inception than the last one, "
+		"%s (RFC 7344 6.2)",
+		ksk_time_text(text, w.answer->inception));
+}
+
 void
 ksk_rule_window(struct ksk_case *c)
 {
@@ -159,12 +184,103 @@ ksk_rule_window(struct ksk_case *c)
 			ksk_time_text(limit, add(now, c->zone->horizon)));
 	check_length(c);
 	check_remaining(c);
+	check_order(c);
+}
+
+/* Compare and set: two who change a zone from the same state do not undo each
+ * other's change unseen. */
+void
+ksk_rule_previous(struct ksk_case *c)
+{
+	const struct ksk_sign *sign = c->candidate->sign;
+	const struct ksk_history_answer *head;
+	char want[2 * KSK_HASH_LEN + 1];
+	uint8_t none[KSK_HASH_LEN] = {0};
+
+	if (!sign->has_previous || !c->has_history)
+		return;
+	head = ksk_history_head(c->candidate->history, c->rrset->type);
+	if (memcmp(head == NULL ? none : head->hash, sign->previous,
+		    KSK_HASH_LEN) == 0)
+		return;
+	ksk_hex_write(
+		ksk_span_of(head == NULL ? none : head->hash, KSK_HASH_LEN),
+		want, sizeof(want));
+	ksk_case_refuse(c, KSK_NO_TAG, NULL,
+		"`previous` is not the hash of the zone's last answer of this "
+		"type, %s: somebody else has changed it since; read the last "
+		"answer (kskctl last-answer), make the change again from "
+		"there",
+		want);
+}
+
+static bool
+is_named(const struct ksk_sign *sign, uint64_t seq)
+{
+	for (size_t i = 0; i < sign->supersede_count; i++) {
+		if (sign->supersede[i] == seq / KSK_SEQ_PER_RECORD)
+			return true;
+	}
+	return false;
+}
+
+/* Answers that start later and that no newer one has overtaken yet: the
+ * candidate overtakes them all, so it must name them all. */
+void
+ksk_rule_supersedes(struct ksk_case *c)
+{
+	const struct ksk_sign *sign = c->candidate->sign;
+	uint64_t newer = KSK_NEVER; /* least start of those passed */
+	size_t named = 0;
+	struct ksk_walk w;
+
+	if (!c->has_history)
+		return;
+	ksk_walk_begin(&w, &c->past, c->rrset->type);
+	while (ksk_walk_next(&w)) {
+		bool overtaken = newer <= w.start;
+
+		newer = w.start < newer ? w.start : newer;
+		if (w.start <= c->start || overtaken)
+			continue;
+		if (is_named(sign, w.answer->seq)) {
+			named++;
+			continue;
+		}
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"this set starts before the answer of record %llu, "
+			"which is signed already, and would replace it; name "
+			"it in `supersedes`, or let this set start later",
+			(unsigned long long)(w.answer->seq /
+				KSK_SEQ_PER_RECORD));
+	}
+	if (named < sign->supersede_count)
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"`supersedes` names %zu answers, but %zu of them are "
+			"later answers of this type that still count; name "
+			"exactly those",
+			sign->supersede_count, named);
+}
+
+/* Nobody here knows what caches hold of a zone that others have served. */
+void
+ksk_rule_adopt(struct ksk_case *c)
+{
+	if (!c->has_history ||
+		!ksk_history_needs_adoption(c->zone, c->candidate->history))
+		return;
+	ksk_case_refuse(c, KSK_NO_TAG, NULL,
+		"the policy states a DS set at the parent, so the zone is "
+		"served already, but no answer of it is known here; give the "
+		"set that is served now (kskctl adopt), or write `new-zone: "
+		"yes` in the policy if nobody serves the zone yet");
 }
 
 void
 ksk_rule_rate(struct ksk_case *c)
 {
-	if (c->candidate->recent < c->zone->rate_count)
+	if (c->candidate->recent < c->zone->rate_count ||
+		(c->has_history && ksk_case_is_unchanged(c)))
 		return;
 	ksk_case_refuse(c, KSK_NO_TAG, NULL,
 		"this client got %u answers for the zone within %llu seconds, "

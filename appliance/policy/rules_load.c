@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whether a zone may go over to a new policy (TIMING.md, Adopt, and loading a
+ * policy). Sets are made of what is known without the keys themselves: their
+ * DS in the history and in the policy.
+ */
+#include "appliance/policy/rules_case.h"
+
+#include <string.h>
+
+/* The sets that are tried, from the narrowest change to the widest. */
+enum attempt {
+	IN_EFFECT,  /* the ZSKs in effect */
+	STILL_GOOD, /* those of them that the policy still allows */
+	PINNED,     /* those and all that it pins */
+};
+
+struct work {
+	const struct ksk_load *load;
+	struct ksk_times times;
+	struct ksk_walk effect; /* the answer in effect */
+	struct ksk_sign sign;
+	struct ksk_candidate candidate;
+	struct ksk_case c;
+};
+
+static bool
+is_good(const struct work *w, uint32_t key)
+{
+	const struct ksk_table *t = w->load->table;
+	struct ksk_owner owner = ksk_times_owner(&w->times, t, key);
+
+	return owner.entry != KSK_NOBODY && t->keys[owner.entry].withdrawn == 0;
+}
+
+static void
+add_effective(struct work *w, enum attempt attempt)
+{
+	for (uint32_t i = 0; i < w->effect.answer->content.count; i++) {
+		uint32_t key = w->effect.member[i].key;
+
+		if (ksk_times_is_zsk(&w->times, w->load->table, key) &&
+			(attempt == IN_EFFECT || is_good(w, key)))
+			ksk_case_add_known(&w->c, key);
+	}
+}
+
+static void
+add_pinned(struct work *w)
+{
+	const struct ksk_table *t = w->load->table;
+	struct ksk_run all = w->load->zone->providers;
+
+	for (uint32_t i = 0; i < all.count; i++) {
+		struct ksk_run keys = t->providers[all.first + i].keys;
+
+		for (uint32_t k = 0; k < keys.count; k++) {
+			const struct ksk_policy_key *entry =
+				&t->keys[keys.first + k];
+
+			if (entry->withdrawn == 0)
+				ksk_case_add_pinned(
+					&w->c, &entry->ds, KSK_FLAGS_ZSK);
+		}
+	}
+}
+
+static void
+try_set(struct work *w, enum attempt attempt, struct ksk_refusals *refusals)
+{
+	static const struct {
+		const char *id;
+		void (*judge)(struct ksk_case *c);
+	} rules[] = {
+		{"key-allowed", ksk_rule_key_allowed},
+		{"provider-present", ksk_rule_provider_present},
+		{"ksk-present", ksk_rule_ksk_present},
+		{"algorithm-complete", ksk_rule_algorithm_complete},
+		{"zsk-coverage", ksk_rule_zsk_coverage},
+		{"early-drop", ksk_rule_early_drop},
+		{"ds-covered", ksk_rule_ds_covered},
+	};
+
+	ksk_case_begin(
+		&w->c, w->load->table, w->load->zone, &w->candidate, refusals);
+	add_effective(w, attempt);
+	if (attempt == PINNED)
+		add_pinned(w);
+	ksk_case_end_whole(&w->c);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		w->c.rule = rules[i].id;
+		rules[i].judge(&w->c);
+	}
+}
+
+/* Returns true if the old policy had the provider as one that is needed. */
+static bool
+was_needed(const struct ksk_load *load, const struct ksk_times *times,
+	const char *name)
+{
+	if (load->old_zone == NULL)
+		return false;
+	for (uint32_t i = 0; i < load->old_zone->providers.count; i++) {
+		const struct ksk_policy_provider *p =
+			&load->old_table
+				 ->providers[load->old_zone->providers.first +
+					 i];
+
+		if (strcmp(p->name, name) == 0)
+			return ksk_times_needed(times, p, load->now);
+	}
+	return false;
+}
+
+/* True if the set in effect has a covered ZSK of the provider and algorithm. */
+static bool
+has_covered(const struct work *w, uint32_t provider, unsigned algorithm)
+{
+	for (uint32_t i = 0; i < w->effect.answer->content.count; i++) {
+		uint32_t key = w->effect.member[i].key;
+
+		if (ksk_times_key(&w->times, key)->sha256.algorithm ==
+				algorithm &&
+			ksk_times_owner(&w->times, w->load->table, key)
+					.provider == provider &&
+			ksk_times_cov(&w->times, key) <= w->load->now)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t
+algorithms_signing(const struct work *w)
+{
+	uint32_t out = 0;
+
+	for (uint32_t i = 0; i < w->effect.answer->content.count; i++) {
+		const struct ksk_history_member *m = &w->effect.member[i];
+
+		if (m->signs && !m->revoked)
+			out |= 1u << ksk_times_key(&w->times, m->key)
+						->sha256.algorithm %
+					32;
+	}
+	return out;
+}
+
+/* A provider that becomes needed must have its keys in all caches before. */
+static void
+check_entering(struct work *w)
+{
+	const struct ksk_table *t = w->load->table;
+	struct ksk_run all = w->load->zone->providers;
+	uint32_t signing = algorithms_signing(w);
+
+	w->c.rule = "zsk-coverage";
+	for (uint32_t i = 0; i < all.count; i++) {
+		const struct ksk_policy_provider *p =
+			&t->providers[all.first + i];
+
+		if (!ksk_times_needed(&w->times, p, w->load->now) ||
+			was_needed(w->load, &w->times, p->name))
+			continue;
+		for (unsigned a = 0; a < 32; a++) {
+			char text[KSK_ALGORITHM_CAP];
+
+			if ((signing & (1u << a)) == 0 ||
+				has_covered(w, all.first + i, a))
+				continue;
+			ksk_case_refuse(&w->c, KSK_NO_TAG, p->name,
+				"the policy makes this provider serve, but "
+				"caches may lack its ZSKs of algorithm %s; "
+				"leave it `joining`, sign and serve a set with "
+				"its ZSKs everywhere, and load this once "
+				"kskctl keys shows them covered",
+				ksk_case_algorithm(text, a));
+		}
+	}
+}
+
+/* A provider's entry can go only when no set ahead lists its keys. */
+static void
+check_ahead(struct work *w)
+{
+	const struct ksk_table *t = w->load->table;
+	struct ksk_walk a;
+
+	w->c.rule = "early-drop";
+	ksk_walk_begin(&a, &w->times, KSK_TYPE_DNSKEY);
+	while (ksk_walk_next(&a)) {
+		if (a.start <= w->load->now)
+			continue;
+		for (uint32_t i = 0; i < a.answer->content.count; i++) {
+			uint32_t key = a.member[i].key;
+
+			if (ksk_times_is_zsk(&w->times, t, key) &&
+				ksk_times_owner(&w->times, t, key).provider ==
+					KSK_NOBODY)
+				ksk_case_refuse(&w->c,
+					ksk_times_key(&w->times, key)
+						->sha256.tag,
+					NULL,
+					"a set that is signed ahead lists this "
+					"ZSK and no provider of the policy has "
+					"it; list it at its provider");
+		}
+	}
+}
+
+static void
+judge(struct work *w, struct ksk_refusals *best)
+{
+	static const enum attempt order[] = {IN_EFFECT, STILL_GOOD, PINNED};
+	struct ksk_refusals tried;
+
+	best->count = KSK_REFUSAL_COUNT_MAX + 1;
+	for (size_t i = 0; i < 3 && best->count != 0; i++) {
+		try_set(w, order[i], &tried);
+		if (tried.count < best->count)
+			*best = tried;
+	}
+	w->c.refusals = best;
+	check_entering(w);
+	check_ahead(w);
+}
+
+bool
+ksk_rules_judge_load(
+	const struct ksk_load *load, struct ksk_refusals *out_refusals)
+{
+	struct work w = {
+		.load = load,
+		.sign = {.rrset = {.type = KSK_TYPE_DNSKEY}},
+	};
+
+	out_refusals->count = 0;
+	out_refusals->dropped = 0;
+	w.candidate = (struct ksk_candidate){
+		.sign = &w.sign, .history = load->history, .now = load->now};
+	ksk_times_init(&w.times, load->zone, load->history, NULL);
+	if (load->zone->accept_outage != 0 ||
+		!ksk_times_in_effect(
+			&w.times, KSK_TYPE_DNSKEY, load->now, &w.effect))
+		return true;
+	judge(&w, out_refusals);
+	return out_refusals->count == 0;
+}
