@@ -38,6 +38,19 @@ ksk_record_text(unsigned kind)
 	return kind < sizeof(text) / sizeof(text[0]) ? text[kind] : "unknown";
 }
 
+bool
+ksk_record_is_kind(uint64_t kind)
+{
+	switch (kind) {
+#define X(name, value, word) case name:
+		KSK_RECORD_TABLE(X)
+#undef X
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 put_lists(struct ksk_cbor_out *out, const struct ksk_record *record)
 {

@@ -2,8 +2,9 @@
 /*
  * record - one entry of the journal in its deterministic CBOR form, and the
  * hash that chains it to the one before. The signer writes it; whoever has an
- * export can compute it again (PROTOCOL.md 8).
- * Tests: tests/unit/test_record.c
+ * export can compute it again (PROTOCOL.md 8). Reading stands in record_read.c.
+ * Tests: tests/unit/test_record.c, tests/unit/test_record_read.c,
+ * tests/fuzz/fuzz_record.c
  */
 #ifndef KSK_PROTOCOL_RECORD_H
 #define KSK_PROTOCOL_RECORD_H
@@ -27,6 +28,7 @@ enum ksk_record_kind {
 };
 
 const char *ksk_record_text(unsigned kind); /* "unknown" for others */
+bool ksk_record_is_kind(uint64_t kind);
 
 /* One record's form: an RRset and its RRSIGs at their largest. */
 #define KSK_RECORD_MAX (48u * 1024u + 8u * KSK_RRSIG_MAX)
@@ -83,5 +85,23 @@ KSK_MUST_USE enum ksk_err ksk_record_policy_read(struct ksk_span encoded,
  */
 KSK_MUST_USE enum ksk_err ksk_record_about_read(
 	struct ksk_span encoded, uint64_t *out_about);
+
+/* Where the texts of a record that is read are kept, with final zeros. */
+struct ksk_record_room {
+	char rule[KSK_REFUSAL_COUNT_MAX][KSK_LABEL_CAP];
+	char text[KSK_TEXT_CAP];
+};
+
+/*
+ * Reads the encoding of a record; there is one, and ksk_record_write gives it
+ * back byte for byte.
+ * encoded: borrowed as long as the record. room: holds its texts, as long.
+ * fault: out, may be NULL: the field and what is wrong.
+ * KSK_ERR_MALFORMED (an unknown kind too), KSK_ERR_TOO_LARGE. out_record and
+ * room are undefined after failure.
+ */
+KSK_MUST_USE enum ksk_err ksk_record_read(struct ksk_span encoded,
+	struct ksk_record_room *room, struct ksk_record *out_record,
+	struct ksk_fault *fault);
 
 #endif

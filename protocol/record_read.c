@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * record_read - the encoding of a record → the record. Contract: record.h. Each
+ * field has its reader in one table, in the order of the keys.
+ */
+#include "protocol/msg_part.h"
+#include "protocol/record.h"
+
+#include <string.h>
+
+static const struct ksk_cbor_field RECORD[] = {
+	{1, true, "number"},
+	{2, true, "time"},
+	{3, true, "kind"},
+	{4, false, "pin"},
+	{5, false, "rrset"},
+	{6, false, "window"},
+	{7, false, "policy"},
+	{8, false, "about"},
+	{9, false, "signers"},
+	{10, false, "rrsigs"},
+	{11, false, "rules"},
+	{12, false, "text"},
+};
+
+static const struct ksk_cbor_field POLICY[] = {
+	{1, true, "version"},
+	{2, true, "hash"},
+};
+
+static void
+read_policy(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	uint64_t key;
+
+	out->has_policy = true;
+	ksk_cbor_in_map(in, POLICY, KSK_FIELD_COUNT(POLICY));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			out->policy_version = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			ksk_cbor_in_copy(in, out->policy_hash, KSK_HASH_LEN);
+	}
+}
+
+static void
+read_signers(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	ksk_cbor_in_array(in, 1, KSK_RRSIG_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		ksk_msg_ds_read(in, &out->signer[out->signer_count]);
+		out->signer_count++;
+	}
+}
+
+static void
+read_rrsigs(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	ksk_cbor_in_array(in, 1, KSK_RRSIG_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		out->rrsig[out->rrsig_count] = ksk_cbor_in_bytes(
+			in, 1, KSK_RRSIG_MAX);
+		out->rrsig_count++;
+	}
+}
+
+static void
+read_rules(struct ksk_cbor_in *in, struct ksk_record_room *room,
+	struct ksk_record *out)
+{
+	ksk_cbor_in_array(in, 1, KSK_REFUSAL_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		char *rule = room->rule[out->rule_count];
+		ksk_cbor_in_text(in, 1, rule, KSK_LABEL_CAP);
+		out->rule[out->rule_count] = rule;
+		out->rule_count++;
+	}
+}
+
+/* Fields 1 to 3: every record has them. */
+static void
+read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
+{
+	switch (key) {
+	case 1:
+		out->number = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 2:
+		out->time = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	default:
+		out->kind = ksk_cbor_in_uint(in, UINT64_MAX);
+		if (!ksk_record_is_kind(out->kind))
+			ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
+				"a kind that this version does not know");
+		break;
+	}
+}
+
+static void
+read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
+	struct ksk_record *out)
+{
+	switch (key) {
+	case 4:
+		out->has_pin = true;
+		ksk_cbor_in_copy(in, out->pin, KSK_PIN_LEN);
+		break;
+	case 5:
+		out->has_rrset = true;
+		ksk_msg_rrset_read(in, false, &out->rrset);
+		break;
+	case 6:
+		out->has_window = true;
+		ksk_msg_window_read(in, &out->window);
+		break;
+	case 7:
+		read_policy(in, out);
+		break;
+	case 8:
+		out->has_about = true;
+		out->about = ksk_cbor_in_uint(in, UINT64_MAX);
+		break;
+	case 9:
+		read_signers(in, out);
+		break;
+	case 10:
+		read_rrsigs(in, out);
+		break;
+	case 11:
+		read_rules(in, room, out);
+		break;
+	case 12:
+		ksk_cbor_in_text(in, 0, room->text, sizeof(room->text));
+		out->text = room->text;
+		break;
+	default:
+		read_head(in, key, out);
+		break;
+	}
+}
+
+enum ksk_err
+ksk_record_read(struct ksk_span encoded, struct ksk_record_room *room,
+	struct ksk_record *out_record, struct ksk_fault *fault)
+{
+	struct ksk_cbor_in in = ksk_cbor_in_of(encoded, fault);
+	uint64_t key;
+
+	memset(out_record, 0, sizeof(*out_record));
+	ksk_cbor_in_map(&in, RECORD, KSK_FIELD_COUNT(RECORD));
+	while ((key = ksk_cbor_in_key(&in)) != 0)
+		read_field(&in, key, room, out_record);
+	return ksk_cbor_in_end(&in);
+}
