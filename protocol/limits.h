@@ -53,8 +53,12 @@
 /* Proofs of possession in one request: one per key that may be new. */
 #define KSK_EVIDENCE_COUNT_MAX 8u
 
-/* Later answers that one set may replace: weekly ones of more than a year. */
+/* Later answers that one set may replace, and that last-answer names: weekly
+ * ones of more than a year. */
 #define KSK_SUPERSEDE_COUNT_MAX 64u
+
+/* Warnings of one reply; those beyond are dropped, for they bind nobody. */
+#define KSK_WARNING_COUNT_MAX 8u
 
 /* Names of rules, providers, clients and tokens, final zero included. */
 #define KSK_LABEL_CAP 64u

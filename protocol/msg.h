@@ -2,9 +2,9 @@
 /*
  * msg - the messages of ksk/1 as values (PROTOCOL.md 3 to 6). Reading and
  * writing of one message stand in one file: msg_request.c, msg_reply.c,
- * msg_sign.c, msg_keys.c, msg_status.c. There is one encoding per message:
+ * msg_sign.c, msg_history.c, msg_keys.c, msg_status.c. There is one encoding per message:
  * what a reader accepts, the writer gives back byte for byte.
- * Tests: tests/unit/test_msg.c, tests/fuzz/
+ * Tests: tests/unit/test_msg.c, tests/unit/test_msg_history.c, tests/fuzz/
  */
 #ifndef KSK_PROTOCOL_MSG_H
 #define KSK_PROTOCOL_MSG_H
@@ -114,9 +114,23 @@ struct ksk_sign {
 	struct ksk_evidence evidence[KSK_EVIDENCE_COUNT_MAX];
 	bool has_dry_run; /* false, written out, is an encoding */
 	bool dry_run;
-	/* Records of the later answers that this one replaces, ascending. */
+	/* Record numbers of the later answers that this one replaces,
+	 * ascending; none when left out. */
 	size_t supersede_count;
 	uint64_t supersede[KSK_SUPERSEDE_COUNT_MAX];
+};
+
+/* What to give again: the answer of this zone and type that is in effect. */
+struct ksk_last_answer {
+	struct ksk_name owner;
+	uint16_t type; /* DNSKEY, CDS or CDNSKEY */
+};
+
+/* A signed RRset that proves itself and becomes history. */
+struct ksk_adopt {
+	struct ksk_rrset rrset;
+	size_t rrsig_count;
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX]; /* borrowed RDATA */
 };
 
 /* A zone named in a request body: keys always, status if asked of one zone. */
@@ -131,9 +145,11 @@ struct ksk_request {
 	bool has_nonce;
 	uint8_t nonce[KSK_NONCE_LEN];
 	bool has_body;
-	struct ksk_span raw_body;  /* the body's bytes, borrowed */
-	struct ksk_zone_body zone; /* KSK_OP_STATUS, KSK_OP_KEYS */
-	struct ksk_sign sign;      /* KSK_OP_SIGN */
+	struct ksk_span raw_body;           /* the body's bytes, borrowed */
+	struct ksk_zone_body zone;          /* KSK_OP_STATUS, KSK_OP_KEYS */
+	struct ksk_sign sign;               /* KSK_OP_SIGN */
+	struct ksk_last_answer last_answer; /* KSK_OP_LAST_ANSWER */
+	struct ksk_adopt adopt;             /* KSK_OP_ADOPT */
 };
 
 /*
@@ -164,7 +180,36 @@ struct ksk_sign_reply {
 	uint64_t policy_version;
 	struct ksk_window window;
 	size_t warning_count;
-	struct ksk_refusal warning[8];
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
+};
+
+/* An answer that starts later than the one in effect. */
+struct ksk_later_answer {
+	uint64_t record;    /* number; what supersedes names */
+	uint64_t inception; /* seconds */
+};
+
+/* last-answer-reply. No body at all: nothing was released. */
+struct ksk_last_answer_reply {
+	struct ksk_rrset rrset;
+	size_t rrsig_count;
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX]; /* borrowed RDATA */
+	uint64_t record;
+	uint8_t record_hash[KSK_HASH_LEN];
+	uint64_t policy_version;
+	struct ksk_window window;
+	uint64_t released; /* seconds; or when it was adopted */
+	bool adopted;
+	size_t later_count;
+	struct ksk_later_answer later[KSK_SUPERSEDE_COUNT_MAX];
+};
+
+/* adopt-reply */
+struct ksk_adopt_reply {
+	uint64_t record;
+	uint8_t record_hash[KSK_HASH_LEN];
+	size_t warning_count;
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 };
 
 #define KSK_KSK_COUNT_MAX 16u
@@ -182,6 +227,13 @@ struct ksk_ksk_entry {
 	bool stands;           /* must be in a set that starts now */
 	uint64_t state;        /* enum ksk_state */
 	char why[KSK_WHY_CAP]; /* "" when ready */
+	/* From then on no cache lacks it; absent: never yet in a set, or gone
+	 * from it. */
+	bool has_covered;
+	uint64_t covered;
+	/* The parent may name it from then on; absent: not known. */
+	bool has_ds_from;
+	uint64_t ds_from;
 };
 
 struct ksk_provider_key_entry {
@@ -189,6 +241,15 @@ struct ksk_provider_key_entry {
 	bool has_retired;
 	uint64_t retired;
 	bool withdrawn;
+	/* From then on no cache lacks it; absent as above. */
+	bool has_covered;
+	uint64_t covered;
+	/* The earliest moment it may leave; absent: not in the set. */
+	bool has_drop;
+	uint64_t drop;
+	/* Withdrawn, and answers with it may be in caches until then. */
+	bool has_exposed;
+	uint64_t exposed;
 };
 
 struct ksk_provider_entry {
@@ -244,17 +305,28 @@ struct ksk_status_reply {
 	struct ksk_token_entry token[KSK_TOKEN_COUNT_MAX];
 	size_t trouble_count; /* zones that can't be signed */
 	struct ksk_zone_trouble trouble[KSK_TROUBLE_COUNT_MAX];
+	/* Of this client's zones, the answer in effect that expires first. */
+	bool has_earliest;
+	struct ksk_name earliest_owner;
+	uint64_t earliest; /* seconds */
+	/* Where the journal's anchor is; "" when not told. */
+	char anchor[KSK_LABEL_CAP];
+	bool has_checkpoint;
+	uint64_t checkpoint; /* number of the last checkpointed record */
 };
 
 struct ksk_reply {
 	uint64_t number;
 	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
-	 * _SIGN. The reader needs it from the caller: bodies carry no op. */
+	 * _SIGN, _LAST_ANSWER, _ADOPT. The reader needs it from the caller:
+	 * bodies carry no op. */
 	unsigned body;
 	struct ksk_status_reply status_body;
 	struct ksk_keys_reply keys_body;
 	struct ksk_sign_reply sign_body;
+	struct ksk_last_answer_reply last_answer_body;
+	struct ksk_adopt_reply adopt_body;
 	struct ksk_refusals refusals;
 	char text[KSK_TEXT_CAP]; /* "" when none */
 	bool has_proof;

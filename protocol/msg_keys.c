@@ -14,7 +14,26 @@ static const struct ksk_cbor_field KSK[] = {
 	{6, true, "stands"},
 	{7, true, "state"},
 	{8, false, "why"},
+	{9, false, "covered-from"},
+	{10, false, "ds-from"},
 };
+
+/* An optional moment. */
+static void
+read_moment(struct ksk_cbor_in *in, bool *out_has, uint64_t *out)
+{
+	*out_has = true;
+	*out = ksk_cbor_in_uint(in, UINT64_MAX);
+}
+
+static void
+write_moment(struct ksk_cbor_out *out, uint64_t key, bool has, uint64_t moment)
+{
+	if (!has)
+		return;
+	ksk_cbor_out_uint(out, key);
+	ksk_cbor_out_uint(out, moment);
+}
 
 static void
 read_ksk_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_ksk_entry *out)
@@ -30,8 +49,7 @@ read_ksk_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_ksk_entry *out)
 		out->from = ksk_cbor_in_uint(in, UINT64_MAX);
 		break;
 	case 4:
-		out->has_until = true;
-		out->until = ksk_cbor_in_uint(in, UINT64_MAX);
+		read_moment(in, &out->has_until, &out->until);
 		break;
 	case 5:
 		out->cds = ksk_cbor_in_bool(in);
@@ -42,8 +60,14 @@ read_ksk_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_ksk_entry *out)
 	case 7:
 		out->state = ksk_cbor_in_uint(in, KSK_STATE_NO_POLICY);
 		break;
-	default:
+	case 8:
 		ksk_cbor_in_text(in, 1, out->why, sizeof(out->why));
+		break;
+	case 9:
+		read_moment(in, &out->has_covered, &out->covered);
+		break;
+	default:
+		read_moment(in, &out->has_ds_from, &out->ds_from);
 		break;
 	}
 }
@@ -66,6 +90,9 @@ static const struct ksk_cbor_field KEY[] = {
 	{1, true, "ds"},
 	{2, false, "retired"},
 	{3, true, "withdrawn"},
+	{4, false, "covered-from"},
+	{5, false, "drop"},
+	{6, false, "exposed-until"},
 };
 
 static void
@@ -80,11 +107,19 @@ read_provider_key(struct ksk_cbor_in *in, struct ksk_provider_key_entry *out)
 			ksk_msg_ds_read(in, &out->ds);
 			break;
 		case 2:
-			out->has_retired = true;
-			out->retired = ksk_cbor_in_uint(in, UINT64_MAX);
+			read_moment(in, &out->has_retired, &out->retired);
+			break;
+		case 3:
+			out->withdrawn = ksk_cbor_in_bool(in);
+			break;
+		case 4:
+			read_moment(in, &out->has_covered, &out->covered);
+			break;
+		case 5:
+			read_moment(in, &out->has_drop, &out->drop);
 			break;
 		default:
-			out->withdrawn = ksk_cbor_in_bool(in);
+			read_moment(in, &out->has_exposed, &out->exposed);
 			break;
 		}
 	}
@@ -209,7 +244,9 @@ write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
 	ksk_cbor_out_map(out,
 		5u + (ksk->dnskey.len > 0 ? 1u : 0u) +
 			(ksk->has_until ? 1u : 0u) +
-			(ksk->why[0] != '\0' ? 1u : 0u));
+			(ksk->why[0] != '\0' ? 1u : 0u) +
+			(ksk->has_covered ? 1u : 0u) +
+			(ksk->has_ds_from ? 1u : 0u));
 	if (ksk->dnskey.len > 0) {
 		ksk_cbor_out_uint(out, 1);
 		ksk_cbor_out_bytes(out, ksk->dnskey);
@@ -218,10 +255,7 @@ write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
 	ksk_msg_ds_write(out, &ksk->ds);
 	ksk_cbor_out_uint(out, 3);
 	ksk_cbor_out_uint(out, ksk->from);
-	if (ksk->has_until) {
-		ksk_cbor_out_uint(out, 4);
-		ksk_cbor_out_uint(out, ksk->until);
-	}
+	write_moment(out, 4, ksk->has_until, ksk->until);
 	ksk_cbor_out_uint(out, 5);
 	ksk_cbor_out_bool(out, ksk->cds);
 	ksk_cbor_out_uint(out, 6);
@@ -229,21 +263,27 @@ write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
 	ksk_cbor_out_uint(out, 7);
 	ksk_cbor_out_uint(out, ksk->state);
 	ksk_msg_why_write(out, 8, ksk->why);
+	write_moment(out, 9, ksk->has_covered, ksk->covered);
+	write_moment(out, 10, ksk->has_ds_from, ksk->ds_from);
 }
 
 static void
 write_provider_key(
 	struct ksk_cbor_out *out, const struct ksk_provider_key_entry *key)
 {
-	ksk_cbor_out_map(out, key->has_retired ? 3 : 2);
+	ksk_cbor_out_map(out,
+		2u + (key->has_retired ? 1u : 0u) +
+			(key->has_covered ? 1u : 0u) +
+			(key->has_drop ? 1u : 0u) +
+			(key->has_exposed ? 1u : 0u));
 	ksk_cbor_out_uint(out, 1);
 	ksk_msg_ds_write(out, &key->ds);
-	if (key->has_retired) {
-		ksk_cbor_out_uint(out, 2);
-		ksk_cbor_out_uint(out, key->retired);
-	}
+	write_moment(out, 2, key->has_retired, key->retired);
 	ksk_cbor_out_uint(out, 3);
 	ksk_cbor_out_bool(out, key->withdrawn);
+	write_moment(out, 4, key->has_covered, key->covered);
+	write_moment(out, 5, key->has_drop, key->drop);
+	write_moment(out, 6, key->has_exposed, key->exposed);
 }
 
 static void

@@ -89,11 +89,16 @@ ksk_msg_window_write(struct ksk_cbor_out *out, const struct ksk_window *window)
 	ksk_cbor_out_uint(out, window->expiration);
 }
 
-static bool
-is_signable(uint16_t type)
+uint16_t
+ksk_msg_type_read(struct ksk_cbor_in *in)
 {
-	return type == KSK_TYPE_DNSKEY || type == KSK_TYPE_CDS ||
-		type == KSK_TYPE_CDNSKEY;
+	uint16_t type = (uint16_t)ksk_cbor_in_uint(in, UINT16_MAX);
+
+	if (type != KSK_TYPE_DNSKEY && type != KSK_TYPE_CDS &&
+		type != KSK_TYPE_CDNSKEY)
+		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
+			"not 48, 59 or 60 (DNSKEY, CDS, CDNSKEY)");
+	return type;
 }
 
 static void
@@ -135,11 +140,9 @@ ksk_msg_rrset_read(struct ksk_cbor_in *in, bool signable, struct ksk_rrset *out)
 			ksk_msg_name_read(in, &out->owner);
 			break;
 		case 2:
-			out->type = (uint16_t)ksk_cbor_in_uint(in, UINT16_MAX);
-			if (signable && !is_signable(out->type))
-				ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
-					"not 48, 59 or 60 (DNSKEY, CDS, "
-					"CDNSKEY)");
+			out->type = signable
+				? ksk_msg_type_read(in)
+				: (uint16_t)ksk_cbor_in_uint(in, UINT16_MAX);
 			break;
 		case 3:
 			out->ttl = (uint32_t)ksk_cbor_in_uint(in, KSK_TTL_MAX);
@@ -259,4 +262,37 @@ ksk_msg_refusals_read(struct ksk_cbor_in *in, size_t room,
 		ksk_msg_refusal_read(in, &out[*out_count]);
 		(*out_count)++;
 	}
+}
+
+void
+ksk_msg_warnings_write(struct ksk_cbor_out *out, uint64_t key,
+	const struct ksk_refusal *warning, size_t count)
+{
+	if (count == 0)
+		return;
+	ksk_cbor_out_uint(out, key);
+	ksk_cbor_out_array(out, count);
+	for (size_t i = 0; i < count; i++)
+		ksk_msg_refusal_write(out, &warning[i]);
+}
+
+void
+ksk_msg_rrsigs_read(struct ksk_cbor_in *in,
+	struct ksk_span out[KSK_RRSIG_COUNT_MAX], size_t *out_count)
+{
+	*out_count = 0;
+	ksk_cbor_in_array(in, 1, KSK_RRSIG_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		out[*out_count] = ksk_cbor_in_bytes(in, 1, KSK_RRSIG_MAX);
+		(*out_count)++;
+	}
+}
+
+void
+ksk_msg_rrsigs_write(struct ksk_cbor_out *out,
+	const struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX], size_t count)
+{
+	ksk_cbor_out_array(out, count);
+	for (size_t i = 0; i < count; i++)
+		ksk_cbor_out_bytes(out, rrsig[i]);
 }

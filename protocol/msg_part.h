@@ -44,6 +44,19 @@ void ksk_msg_refusal_write(
 void ksk_msg_refusals_read(struct ksk_cbor_in *in, size_t room,
 	struct ksk_refusal *out, size_t *out_count);
 
+/* A list of 1 to KSK_RRSIG_COUNT_MAX RRSIGs. */
+void ksk_msg_rrsigs_read(struct ksk_cbor_in *in,
+	struct ksk_span out[KSK_RRSIG_COUNT_MAX], size_t *out_count);
+void ksk_msg_rrsigs_write(struct ksk_cbor_out *out,
+	const struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX], size_t count);
+
+/* Warnings under a key of a map; nothing is written when there is none. */
+void ksk_msg_warnings_write(struct ksk_cbor_out *out, uint64_t key,
+	const struct ksk_refusal *warning, size_t count);
+
+/* The type of a set that may be signed: 48, 59 or 60. */
+uint16_t ksk_msg_type_read(struct ksk_cbor_in *in);
+
 /* An optional text: read as "" and not written when empty. */
 void ksk_msg_why_write(struct ksk_cbor_out *out, uint64_t key, const char *why);
 
@@ -54,6 +67,21 @@ void ksk_msg_sign_reply_read(
 	struct ksk_cbor_in *in, struct ksk_sign_reply *out);
 void ksk_msg_sign_reply_write(
 	struct ksk_cbor_out *out, const struct ksk_sign_reply *reply);
+void ksk_msg_last_answer_read(
+	struct ksk_cbor_in *in, struct ksk_last_answer *out);
+void ksk_msg_last_answer_write(
+	struct ksk_cbor_out *out, const struct ksk_last_answer *asked);
+void ksk_msg_last_answer_reply_read(
+	struct ksk_cbor_in *in, struct ksk_last_answer_reply *out);
+void ksk_msg_last_answer_reply_write(
+	struct ksk_cbor_out *out, const struct ksk_last_answer_reply *reply);
+void ksk_msg_adopt_read(struct ksk_cbor_in *in, struct ksk_adopt *out);
+void ksk_msg_adopt_write(
+	struct ksk_cbor_out *out, const struct ksk_adopt *adopt);
+void ksk_msg_adopt_reply_read(
+	struct ksk_cbor_in *in, struct ksk_adopt_reply *out);
+void ksk_msg_adopt_reply_write(
+	struct ksk_cbor_out *out, const struct ksk_adopt_reply *reply);
 void ksk_msg_keys_reply_read(
 	struct ksk_cbor_in *in, struct ksk_keys_reply *out);
 void ksk_msg_keys_reply_write(

@@ -31,6 +31,12 @@ read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 	case KSK_OP_SIGN:
 		ksk_msg_sign_reply_read(in, &out->sign_body);
 		break;
+	case KSK_OP_LAST_ANSWER:
+		ksk_msg_last_answer_reply_read(in, &out->last_answer_body);
+		break;
+	case KSK_OP_ADOPT:
+		ksk_msg_adopt_reply_read(in, &out->adopt_body);
+		break;
 	default:
 		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 			"nothing was asked whose reply has a body");
@@ -102,6 +108,12 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 		break;
 	case KSK_OP_KEYS:
 		ksk_msg_keys_reply_write(out, &reply->keys_body);
+		break;
+	case KSK_OP_LAST_ANSWER:
+		ksk_msg_last_answer_reply_write(out, &reply->last_answer_body);
+		break;
+	case KSK_OP_ADOPT:
+		ksk_msg_adopt_reply_write(out, &reply->adopt_body);
 		break;
 	default:
 		ksk_msg_sign_reply_write(out, &reply->sign_body);

@@ -35,6 +35,12 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	case KSK_OP_SIGN:
 		ksk_msg_sign_read(in, &out->sign);
 		break;
+	case KSK_OP_LAST_ANSWER:
+		ksk_msg_last_answer_read(in, &out->last_answer);
+		break;
+	case KSK_OP_ADOPT:
+		ksk_msg_adopt_read(in, &out->adopt);
+		break;
 	default:
 		/* Read for form only; the op is answered "unsupported". */
 		(void)ksk_cbor_in_any(in);
@@ -72,6 +78,13 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_request *out,
 	}
 }
 
+static bool
+must_have_body(uint64_t op)
+{
+	return op == KSK_OP_KEYS || op == KSK_OP_SIGN ||
+		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT;
+}
+
 enum ksk_err
 ksk_request_read(struct ksk_span frame, struct ksk_request *out_request,
 	uint64_t *out_number, struct ksk_fault *fault)
@@ -84,9 +97,7 @@ ksk_request_read(struct ksk_span frame, struct ksk_request *out_request,
 	ksk_cbor_in_map(&in, REQUEST, KSK_FIELD_COUNT(REQUEST));
 	while ((key = ksk_cbor_in_key(&in)) != 0)
 		read_field(&in, key, out_request, out_number);
-	if (!out_request->has_body &&
-		(out_request->op == KSK_OP_KEYS ||
-			out_request->op == KSK_OP_SIGN))
+	if (!out_request->has_body && must_have_body(out_request->op))
 		ksk_cbor_in_fail(&in, KSK_ERR_MALFORMED, "body is missing");
 	return ksk_cbor_in_end(&in);
 }
@@ -100,6 +111,8 @@ needs_body(const struct ksk_request *request)
 	case KSK_OP_KEYS:
 		return request->zone.has_owner;
 	case KSK_OP_SIGN:
+	case KSK_OP_LAST_ANSWER:
+	case KSK_OP_ADOPT:
 		return true;
 	default:
 		return request->has_body;
@@ -118,6 +131,12 @@ write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
 		break;
 	case KSK_OP_SIGN:
 		ksk_msg_sign_write(out, &request->sign);
+		break;
+	case KSK_OP_LAST_ANSWER:
+		ksk_msg_last_answer_write(out, &request->last_answer);
+		break;
+	case KSK_OP_ADOPT:
+		ksk_msg_adopt_write(out, &request->adopt);
 		break;
 	default:
 		ksk_cbor_out_raw(out, request->raw_body);

@@ -53,7 +53,23 @@ static const struct ksk_cbor_field SIGN[] = {
 	{4, false, "previous"},
 	{5, false, "evidence"},
 	{6, false, "dry-run"},
+	{7, false, "supersedes"},
 };
+
+static void
+read_supersedes(struct ksk_cbor_in *in, struct ksk_sign *out)
+{
+	ksk_cbor_in_array(in, 1, KSK_SUPERSEDE_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		uint64_t record = ksk_cbor_in_uint(in, UINT64_MAX);
+		if (out->supersede_count > 0 &&
+			record <= out->supersede[out->supersede_count - 1])
+			ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
+				"not ascending, or twice");
+		out->supersede[out->supersede_count] = record;
+		out->supersede_count++;
+	}
+}
 
 static void
 read_sign_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_sign *out)
@@ -77,9 +93,12 @@ read_sign_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_sign *out)
 	case 5:
 		read_evidence_list(in, out);
 		break;
-	default:
+	case 6:
 		out->has_dry_run = true;
 		out->dry_run = ksk_cbor_in_bool(in);
+		break;
+	default:
+		read_supersedes(in, out);
 		break;
 	}
 }
@@ -112,7 +131,35 @@ count_sign_fields(const struct ksk_sign *sign)
 	return 1u + (sign->has_window ? 1u : 0u) +
 		(sign->has_idempotency ? 1u : 0u) +
 		(sign->has_previous ? 1u : 0u) +
-		(sign->has_evidence ? 1u : 0u) + (sign->has_dry_run ? 1u : 0u);
+		(sign->has_evidence ? 1u : 0u) + (sign->has_dry_run ? 1u : 0u) +
+		(sign->supersede_count > 0 ? 1u : 0u);
+}
+
+/* What orders this request among others: fields 3 and 4. */
+static void
+write_order(struct ksk_cbor_out *out, const struct ksk_sign *sign)
+{
+	if (sign->has_idempotency) {
+		ksk_cbor_out_uint(out, 3);
+		ksk_cbor_out_bytes(
+			out, ksk_span_of(sign->idempotency, KSK_ID_LEN));
+	}
+	if (sign->has_previous) {
+		ksk_cbor_out_uint(out, 4);
+		ksk_cbor_out_bytes(
+			out, ksk_span_of(sign->previous, KSK_HASH_LEN));
+	}
+}
+
+static void
+write_supersedes(struct ksk_cbor_out *out, const struct ksk_sign *sign)
+{
+	if (sign->supersede_count == 0)
+		return;
+	ksk_cbor_out_uint(out, 7);
+	ksk_cbor_out_array(out, sign->supersede_count);
+	for (size_t i = 0; i < sign->supersede_count; i++)
+		ksk_cbor_out_uint(out, sign->supersede[i]);
 }
 
 void
@@ -125,16 +172,7 @@ ksk_msg_sign_write(struct ksk_cbor_out *out, const struct ksk_sign *sign)
 		ksk_cbor_out_uint(out, 2);
 		ksk_msg_window_write(out, &sign->window);
 	}
-	if (sign->has_idempotency) {
-		ksk_cbor_out_uint(out, 3);
-		ksk_cbor_out_bytes(
-			out, ksk_span_of(sign->idempotency, KSK_ID_LEN));
-	}
-	if (sign->has_previous) {
-		ksk_cbor_out_uint(out, 4);
-		ksk_cbor_out_bytes(
-			out, ksk_span_of(sign->previous, KSK_HASH_LEN));
-	}
+	write_order(out, sign);
 	if (sign->has_evidence) {
 		ksk_cbor_out_uint(out, 5);
 		ksk_cbor_out_array(out, sign->evidence_count);
@@ -145,6 +183,7 @@ ksk_msg_sign_write(struct ksk_cbor_out *out, const struct ksk_sign *sign)
 		ksk_cbor_out_uint(out, 6);
 		ksk_cbor_out_bool(out, sign->dry_run);
 	}
+	write_supersedes(out, sign);
 }
 
 /* Fields 1, 2 and 3 come together, or for a dry run not at all. */
@@ -158,23 +197,12 @@ static const struct ksk_cbor_field SIGN_REPLY[] = {
 };
 
 static void
-read_rrsigs(struct ksk_cbor_in *in, struct ksk_sign_reply *out)
-{
-	ksk_cbor_in_array(in, 1, KSK_RRSIG_COUNT_MAX);
-	while (ksk_cbor_in_item(in)) {
-		out->rrsig[out->rrsig_count] = ksk_cbor_in_bytes(
-			in, 1, KSK_RRSIG_MAX);
-		out->rrsig_count++;
-	}
-}
-
-static void
 read_sign_reply_field(
 	struct ksk_cbor_in *in, uint64_t key, struct ksk_sign_reply *out)
 {
 	switch (key) {
 	case 1:
-		read_rrsigs(in, out);
+		ksk_msg_rrsigs_read(in, out->rrsig, &out->rrsig_count);
 		break;
 	case 2:
 		out->has_record = true;
@@ -190,8 +218,8 @@ read_sign_reply_field(
 		ksk_msg_window_read(in, &out->window);
 		break;
 	default:
-		ksk_msg_refusals_read(in, KSK_FIELD_COUNT(out->warning),
-			out->warning, &out->warning_count);
+		ksk_msg_refusals_read(in, KSK_WARNING_COUNT_MAX, out->warning,
+			&out->warning_count);
 		break;
 	}
 }
@@ -221,9 +249,7 @@ ksk_msg_sign_reply_write(
 			(reply->warning_count > 0 ? 1u : 0u));
 	if (reply->has_record) {
 		ksk_cbor_out_uint(out, 1);
-		ksk_cbor_out_array(out, reply->rrsig_count);
-		for (size_t i = 0; i < reply->rrsig_count; i++)
-			ksk_cbor_out_bytes(out, reply->rrsig[i]);
+		ksk_msg_rrsigs_write(out, reply->rrsig, reply->rrsig_count);
 		ksk_cbor_out_uint(out, 2);
 		ksk_cbor_out_uint(out, reply->record);
 		ksk_cbor_out_uint(out, 3);
@@ -234,10 +260,5 @@ ksk_msg_sign_reply_write(
 	ksk_cbor_out_uint(out, reply->policy_version);
 	ksk_cbor_out_uint(out, 5);
 	ksk_msg_window_write(out, &reply->window);
-	if (reply->warning_count > 0) {
-		ksk_cbor_out_uint(out, 6);
-		ksk_cbor_out_array(out, reply->warning_count);
-		for (size_t i = 0; i < reply->warning_count; i++)
-			ksk_msg_refusal_write(out, &reply->warning[i]);
-	}
+	ksk_msg_warnings_write(out, 6, reply->warning, reply->warning_count);
 }

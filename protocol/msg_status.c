@@ -64,6 +64,26 @@ read_trouble(struct ksk_cbor_in *in, struct ksk_zone_trouble *out)
 	}
 }
 
+static const struct ksk_cbor_field EARLIEST[] = {
+	{1, true, "owner"},
+	{2, true, "expiration"},
+};
+
+static void
+read_earliest(struct ksk_cbor_in *in, struct ksk_status_reply *out)
+{
+	uint64_t key;
+
+	out->has_earliest = true;
+	ksk_cbor_in_map(in, EARLIEST, KSK_FIELD_COUNT(EARLIEST));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			ksk_msg_name_read(in, &out->earliest_owner);
+		else
+			out->earliest = ksk_cbor_in_uint(in, UINT64_MAX);
+	}
+}
+
 static const struct ksk_cbor_field STATUS_REPLY[] = {
 	{1, true, "appliance"},
 	{2, true, "version"},
@@ -77,6 +97,9 @@ static const struct ksk_cbor_field STATUS_REPLY[] = {
 	{10, true, "zone-count"},
 	{11, true, "tokens"},
 	{12, true, "troubles"},
+	{13, false, "earliest"},
+	{14, false, "anchor"},
+	{15, false, "checkpoint"},
 };
 
 static void
@@ -94,6 +117,20 @@ read_lists(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 	while (ksk_cbor_in_item(in)) {
 		read_trouble(in, &out->trouble[out->trouble_count]);
 		out->trouble_count++;
+	}
+}
+
+/* What the journal knows: fields 13 to 15. */
+static void
+read_journal(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
+{
+	if (key == 13) {
+		read_earliest(in, out);
+	} else if (key == 14) {
+		ksk_cbor_in_text(in, 1, out->anchor, sizeof(out->anchor));
+	} else {
+		out->has_checkpoint = true;
+		out->checkpoint = ksk_cbor_in_uint(in, UINT64_MAX);
 	}
 }
 
@@ -131,8 +168,12 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 	case 10:
 		out->zone_count = ksk_cbor_in_uint(in, UINT64_MAX);
 		break;
-	default:
+	case 11:
+	case 12:
 		read_lists(in, key, out);
+		break;
+	default:
+		read_journal(in, key, out);
 		break;
 	}
 }
@@ -186,11 +227,38 @@ write_heads(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
 	ksk_cbor_out_uint(out, reply->zone_count);
 }
 
+static void
+write_journal(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
+{
+	if (reply->has_earliest) {
+		ksk_cbor_out_uint(out, 13);
+		ksk_cbor_out_map(out, 2);
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_bytes(out, ksk_name_span(&reply->earliest_owner));
+		ksk_cbor_out_uint(out, 2);
+		ksk_cbor_out_uint(out, reply->earliest);
+	}
+	ksk_msg_why_write(out, 14, reply->anchor);
+	if (reply->has_checkpoint) {
+		ksk_cbor_out_uint(out, 15);
+		ksk_cbor_out_uint(out, reply->checkpoint);
+	}
+}
+
+static size_t
+count_fields(const struct ksk_status_reply *reply)
+{
+	return 11u + (reply->why[0] != '\0' ? 1u : 0u) +
+		(reply->has_earliest ? 1u : 0u) +
+		(reply->anchor[0] != '\0' ? 1u : 0u) +
+		(reply->has_checkpoint ? 1u : 0u);
+}
+
 void
 ksk_msg_status_reply_write(struct ksk_cbor_out *out,
 	const struct ksk_status_reply *reply, size_t trouble_count)
 {
-	ksk_cbor_out_map(out, reply->why[0] != '\0' ? 12 : 11);
+	ksk_cbor_out_map(out, count_fields(reply));
 	ksk_cbor_out_uint(out, 1);
 	ksk_cbor_out_bytes(out, ksk_span_of(reply->appliance, KSK_ID_LEN));
 	ksk_cbor_out_uint(out, 2);
@@ -209,4 +277,5 @@ ksk_msg_status_reply_write(struct ksk_cbor_out *out,
 	ksk_cbor_out_array(out, trouble_count);
 	for (size_t i = 0; i < trouble_count; i++)
 		write_trouble(out, &reply->trouble[i]);
+	write_journal(out, reply);
 }

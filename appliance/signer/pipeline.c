@@ -106,6 +106,9 @@ unsupported(const struct ksk_request *request)
 	if (request->sign.has_previous)
 		return "this appliance keeps no timeline to compare with: "
 		       "leave out previous (body field 4)";
+	if (request->sign.supersede_count > 0)
+		return "this appliance keeps no timeline to replace answers "
+		       "in: leave out supersedes (body field 7)";
 	return NULL;
 }
 

@@ -87,6 +87,11 @@ class Limits(unittest.TestCase):
                 ("KSK_RRSIG_COUNT_MAX", "rrsigs array of 1 to {} rrsig"),
                 ("KSK_REFUSAL_COUNT_MAX", "array of 1 to {} refusal"),
                 ("KSK_EVIDENCE_COUNT_MAX", "array of 0 to {} {{ 1: kind"),
+                ("KSK_SUPERSEDE_COUNT_MAX",
+                 "supersedes array of 1 to {} uint"),
+                ("KSK_SUPERSEDE_COUNT_MAX",
+                 "later array of 1 to {} {{ 1: record"),
+                ("KSK_WARNING_COUNT_MAX", "array of 1 to {} refusals"),
                 ("KSK_PROOF_MAX", "1 to {:,} bytes")):
             self.assertIn(words.format(int(limits[name])), DOCUMENT, name)
         for name, words in (("KSK_LABEL_CAP", "text, 1 to {} bytes"),
@@ -98,7 +103,7 @@ class Limits(unittest.TestCase):
 class Examples(unittest.TestCase):
     def test_are_what_cbor2_writes(self):
         found = examples()
-        self.assertEqual(len(found), 7)
+        self.assertEqual(len(found), 11)
         for name, frame in found.items():
             length, = struct.unpack("!I", frame[:4])
             self.assertEqual(length, len(frame) - 4, name)
@@ -108,7 +113,7 @@ class Examples(unittest.TestCase):
 
     def test_belong_together(self):
         found = {n: cbor2.loads(f[4:]) for n, f in examples().items()}
-        for op in ("status", "keys", "sign"):
+        for op in ("status", "keys", "sign", "last-answer", "adopt"):
             self.assertEqual(found[f"request-{op}"][1],
                              found[f"reply-{op}"][1])
         records = found["request-sign"][3][1][4]

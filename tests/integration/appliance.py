@@ -27,6 +27,7 @@ SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 USERS = {"frontend": 64810, "signer": 64811, "policy": 64812, "token": 64813}
 
 STATUS, KEYS, SIGN = 1, 2, 3
+LAST_ANSWER, ADOPT = 5, 10
 DONE, MALFORMED, REFUSED, NOT_AUTHORISED, UNKNOWN_ZONE, NOT_READY, BUSY, \
     TOO_LARGE, UNSUPPORTED, INTERNAL = range(10)
 DNSKEY, CDS, CDNSKEY = 48, 59, 60
@@ -461,6 +462,14 @@ class Appliance:
         body = {1: self.keyset(zone, zsks)}
         body.update(more.pop("body", {}))
         return peer.ask(SIGN, body, **more)
+
+    @staticmethod
+    def last_answer(peer, zone, kind=DNSKEY, **more):
+        return peer.ask(LAST_ANSWER, {1: wire_name(zone), 2: kind}, **more)
+
+    @staticmethod
+    def adopt(peer, keyset, rrsigs, **more):
+        return peer.ask(ADOPT, {1: keyset, 2: list(rrsigs)}, **more)
 
     # -- a judge that is not ours --
     def validate(self, zone, keyset, rrsigs, zsk):

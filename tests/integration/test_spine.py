@@ -247,12 +247,16 @@ class Spine(unittest.TestCase):
     def test_what_is_not_done_is_said(self):
         a = self.a
         peer = self.peer()
-        for op in (4, 5, 6, 7, 8, 9, 10, 11, 99):
+        for op in (4, 6, 7, 8, 9, 11, 99):
             reply = peer.ask(op, {1: 1})
             self.assertEqual(reply[2], ap.UNSUPPORTED, (op, reply))
+        reply = a.last_answer(peer, a.zone)
+        self.assertEqual(reply[2], ap.UNSUPPORTED, reply)
+        reply = a.adopt(peer, a.keyset(a.zone, [a.zsk1]), [bytes(90)])
+        self.assertEqual(reply[2], ap.UNSUPPORTED, reply)
         reply = peer.ask(ap.STATUS, nonce=bytes(32))
         self.assertEqual(reply[2], ap.UNSUPPORTED)
-        for body in ({3: bytes(16)}, {4: bytes(32)}):
+        for body in ({3: bytes(16)}, {4: bytes(32)}, {7: [1]}):
             reply = a.sign(peer, a.zone, [a.zsk1, a.zsk2], body=body)
             self.assertEqual(reply[2], ap.UNSUPPORTED)
 

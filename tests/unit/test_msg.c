@@ -59,6 +59,9 @@ fill_sign(void)
 	}
 	sign->has_dry_run = true;
 	sign->dry_run = true;
+	sign->supersede_count = 2;
+	sign->supersede[0] = 23;
+	sign->supersede[1] = UINT64_MAX;
 }
 
 static struct ksk_span
@@ -110,7 +113,7 @@ test_sign_request_returns_byte_for_byte(void **state)
 	assert_true(request_again.sign.dry_run);
 	/* Its body alone, for digests over it. */
 	assert_true(request_again.raw_body.data > room[0]);
-	assert_true(request_again.raw_body.data[0] == 0xa6);
+	assert_true(request_again.raw_body.data[0] == 0xa7);
 	/* Empty list and false have encodings of their own. */
 	request.sign.evidence_count = 0;
 	request.sign.dry_run = false;
@@ -289,6 +292,9 @@ test_what_sign_refuses(void **state)
 	request.sign.evidence[0].rrsig = ksk_span_of(big, KSK_RRSIG_MAX + 1);
 	REFUSED(KSK_ERR_TOO_LARGE,
 		"body.evidence[0].rrsig: 786 bytes, at most 785 are allowed");
+	request.sign.supersede[1] = 23;
+	REFUSED(KSK_ERR_MALFORMED,
+		"body.supersedes[1]: not ascending, or twice");
 #undef REFUSED
 }
 
@@ -472,7 +478,10 @@ fill_keys_reply(struct ksk_keys_reply *body)
 	body->type[1] = 59;
 	body->type[2] = 60;
 	body->ksk_count = 2;
-	body->ksk[0] = (struct ksk_ksk_entry){
+	body->ksk[0] = (struct ksk_ksk_entry){.has_covered = true,
+		.covered = UINT64_MAX,
+		.has_ds_from = true,
+		.ds_from = UINT64_MAX,
 		.dnskey = ksk_span_of(rdata[1], 68),
 		.ds = make_ds(2),
 		.from = 5,
@@ -487,7 +496,15 @@ fill_keys_reply(struct ksk_keys_reply *body)
 	body->provider[0] = (struct ksk_provider_entry){
 		.name = "alpha", .state = 2, .key_count = 2};
 	body->provider[0].key[0] = (struct ksk_provider_key_entry){
-		.ds = make_ds(2), .has_retired = true, .retired = 9};
+		.ds = make_ds(2),
+		.has_retired = true,
+		.retired = UINT64_MAX,
+		.has_covered = true,
+		.covered = UINT64_MAX,
+		.has_drop = true,
+		.drop = UINT64_MAX - 1,
+		.has_exposed = true,
+		.exposed = UINT64_MAX};
 	body->provider[0].key[1] = (struct ksk_provider_key_entry){
 		.ds = make_ds(4), .withdrawn = true};
 	body->provider[1] = (struct ksk_provider_entry){.name = "beta"};
@@ -508,6 +525,10 @@ test_keys_reply(void **state)
 	assert_int_equal(68, body->ksk[0].dnskey.len);
 	assert_int_equal(0, body->ksk[1].dnskey.len);
 	assert_string_equal("no key with this label", body->ksk[1].why);
+	assert_true(body->ksk[0].has_covered && body->ksk[0].has_ds_from);
+	assert_false(body->ksk[1].has_covered || body->ksk[1].has_ds_from);
+	assert_true(body->provider[0].key[0].drop == UINT64_MAX - 1);
+	assert_false(body->provider[0].key[1].has_drop);
 	assert_true(body->provider[0].key[1].withdrawn);
 	reply.keys_body.type[1] = 48;
 	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_KEYS,
@@ -585,6 +606,12 @@ fill_status_reply(struct ksk_status_reply *body)
 		.owner = vector_name("lab.example."),
 		.state = KSK_STATE_KEY_MISSING,
 		.why = "label main not found"};
+	body->has_earliest = true;
+	body->earliest_owner = vector_name("lab.example.");
+	body->earliest = UINT64_MAX;
+	(void)snprintf(body->anchor, KSK_LABEL_CAP, "token-object, partial");
+	body->has_checkpoint = true;
+	body->checkpoint = 90;
 }
 
 static void
@@ -598,12 +625,23 @@ test_status_reply(void **state)
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_STATUS);
 	assert_string_equal("0.1.0", reply_again.status_body.version);
 	assert_string_equal("main", reply_again.status_body.token[0].name);
+	assert_string_equal(
+		"token-object, partial", reply_again.status_body.anchor);
+	assert_true(reply_again.status_body.earliest == UINT64_MAX);
+	assert_true(reply_again.status_body.checkpoint == 90);
 	assert_int_equal(KSK_STATE_KEY_MISSING,
 		reply_again.status_body.trouble[0].state);
 	reply.status_body.why[0] = '\0';
 	reply.status_body.token[0].why[0] = '\0';
 	reply.status_body.trouble[0].why[0] = '\0';
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_STATUS);
+	reply.status_body.has_earliest = false;
+	reply.status_body.anchor[0] = '\0';
+	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_STATUS);
+	assert_false(reply_again.status_body.has_earliest);
+	reply.status_body.has_checkpoint = false;
+	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_STATUS);
+	assert_false(reply_again.status_body.has_checkpoint);
 	reply.status_body.token_count = 0;
 	reply.status_body.trouble_count = 0;
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_STATUS);
@@ -791,14 +829,15 @@ test_examples_of_the_protocol_document(void **state)
 		const char *name;
 		unsigned op;
 	} REPLIES[] = {{"reply-sign", KSK_OP_SIGN}, {"reply-keys", KSK_OP_KEYS},
-		{"reply-status", KSK_OP_STATUS},
-		{"reply-refused", KSK_OP_SIGN}};
-	static const char *const REQUESTS[] = {
-		"request-status", "request-keys", "request-sign"};
+		{"reply-status", KSK_OP_STATUS}, {"reply-refused", KSK_OP_SIGN},
+		{"reply-last-answer", KSK_OP_LAST_ANSWER},
+		{"reply-adopt", KSK_OP_ADOPT}};
+	static const char *const REQUESTS[] = {"request-status", "request-keys",
+		"request-sign", "request-last-answer", "request-adopt"};
 	uint32_t length = 0;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		size_t len = read_example(
 			REQUESTS[i], example, sizeof(example));
 		assert_true(len > KSK_FRAME_HEAD_LEN);
@@ -807,7 +846,7 @@ test_examples_of_the_protocol_document(void **state)
 		assert_request_returns(
 			ksk_span_of(example + KSK_FRAME_HEAD_LEN, length));
 	}
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		size_t len = read_example(
 			REPLIES[i].name, example, sizeof(example));
 		assert_true(len > KSK_FRAME_HEAD_LEN);
