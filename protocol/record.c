@@ -25,6 +25,10 @@ enum {
 	FIELD_RRSIGS = 10,
 	FIELD_RULES = 11,
 	FIELD_TEXT = 12,
+	FIELD_OWNER = 13,
+	FIELD_ATTESTED = 14,
+	FIELD_WAITS = 15,
+	FIELD_PROVEN = 16,
 };
 
 const char *
@@ -74,13 +78,55 @@ put_lists(struct ksk_cbor_out *out, const struct ksk_record *record)
 	}
 }
 
+/* What a policy that comes into force says of one zone. */
+static void
+put_attest(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	if (record->has_owner) {
+		ksk_cbor_out_uint(out, FIELD_OWNER);
+		ksk_cbor_out_bytes(out,
+			ksk_span_of(record->owner.wire, record->owner.len));
+	}
+	if (record->has_attested) {
+		ksk_cbor_out_uint(out, FIELD_ATTESTED);
+		ksk_cbor_out_map(out, 2);
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_uint(out, record->seen);
+		ksk_cbor_out_uint(out, 2);
+		ksk_cbor_out_array(out, record->attested_count);
+		for (size_t i = 0; i < record->attested_count; i++)
+			ksk_msg_ds_write(out, &record->attested[i]);
+	}
+	if (record->has_waits) {
+		ksk_cbor_out_uint(out, FIELD_WAITS);
+		ksk_cbor_out_map(out, 2);
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_uint(out, record->zone_max_ttl);
+		ksk_cbor_out_uint(out, 2);
+		ksk_cbor_out_uint(out, record->parent_ds_ttl);
+	}
+}
+
+static void
+put_proven(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	if (record->proven_count == 0)
+		return;
+	ksk_cbor_out_uint(out, FIELD_PROVEN);
+	ksk_cbor_out_array(out, record->proven_count);
+	for (size_t i = 0; i < record->proven_count; i++)
+		ksk_msg_ds_write(out, &record->proven[i]);
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
 	return 3u + record->has_pin + record->has_rrset + record->has_window +
 		record->has_policy + record->has_about +
 		(record->signer_count > 0) + (record->rrsig_count > 0) +
-		(record->rule_count > 0) + (record->text != NULL);
+		(record->rule_count > 0) + (record->text != NULL) +
+		record->has_owner + record->has_attested + record->has_waits +
+		(record->proven_count > 0);
 }
 
 static void
@@ -137,6 +183,8 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 		ksk_cbor_out_uint(&c, FIELD_TEXT);
 		ksk_cbor_out_text(&c, record->text);
 	}
+	put_attest(&c, record);
+	put_proven(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

@@ -19,7 +19,10 @@
 	X(KSK_RECORD_REFUSAL, 3, "refusal") /* rules that said no */ \
 	X(KSK_RECORD_FAILURE, 4, "failure") /* an intent got no signature */ \
 	X(KSK_RECORD_ABANDONED, 5, "abandoned") /* intent cut off by an end */ \
-	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */
+	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */ \
+	X(KSK_RECORD_ADOPT, 7, "adopt")   /* an answer signed elsewhere */ \
+	X(KSK_RECORD_ATTEST, 8, "attest") /* what a policy says of a zone's \
+					   * parent and past waits */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),
@@ -57,6 +60,17 @@ struct ksk_record {
 	size_t rule_count;
 	const char *rule[KSK_REFUSAL_COUNT_MAX]; /* ids that refused */
 	const char *text; /* NULL or a sentence, KSK_TEXT_CAP at most */
+	bool has_owner;
+	struct ksk_name owner; /* of an ATTEST */
+	bool has_attested;     /* operators saw this DS set at the parent */
+	uint64_t seen;         /* when, seconds */
+	size_t attested_count;
+	struct ksk_ds attested[KSK_KSK_COUNT_MAX];
+	bool has_waits; /* those of the policy before, where one shrank */
+	uint64_t zone_max_ttl, parent_ds_ttl; /* seconds */
+	size_t proven_count;
+	/* keys whose possession the request proved, SHA-256 */
+	struct ksk_ds proven[KSK_EVIDENCE_COUNT_MAX];
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

@@ -21,11 +21,25 @@ static const struct ksk_cbor_field RECORD[] = {
 	{10, false, "rrsigs"},
 	{11, false, "rules"},
 	{12, false, "text"},
+	{13, false, "owner"},
+	{14, false, "attested"},
+	{15, false, "waits"},
+	{16, false, "proven"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
 	{1, true, "version"},
 	{2, true, "hash"},
+};
+
+static const struct ksk_cbor_field ATTESTED[] = {
+	{1, true, "seen"},
+	{2, true, "ds"},
+};
+
+static const struct ksk_cbor_field WAITS[] = {
+	{1, true, "zone-max-ttl"},
+	{2, true, "parent-ds-ttl"},
 };
 
 static void
@@ -74,6 +88,52 @@ read_rules(struct ksk_cbor_in *in, struct ksk_record_room *room,
 		ksk_cbor_in_text(in, 1, rule, KSK_LABEL_CAP);
 		out->rule[out->rule_count] = rule;
 		out->rule_count++;
+	}
+}
+
+static void
+read_attested(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	uint64_t key;
+
+	out->has_attested = true;
+	ksk_cbor_in_map(in, ATTESTED, KSK_FIELD_COUNT(ATTESTED));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1) {
+			out->seen = ksk_cbor_in_uint(in, UINT64_MAX);
+			continue;
+		}
+		ksk_cbor_in_array(in, 0, KSK_KSK_COUNT_MAX);
+		while (ksk_cbor_in_item(in)) {
+			ksk_msg_ds_read(
+				in, &out->attested[out->attested_count]);
+			out->attested_count++;
+		}
+	}
+}
+
+static void
+read_waits(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	uint64_t key;
+
+	out->has_waits = true;
+	ksk_cbor_in_map(in, WAITS, KSK_FIELD_COUNT(WAITS));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			out->zone_max_ttl = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			out->parent_ds_ttl = ksk_cbor_in_uint(in, UINT64_MAX);
+	}
+}
+
+static void
+read_proven(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	ksk_cbor_in_array(in, 1, KSK_EVIDENCE_COUNT_MAX);
+	while (ksk_cbor_in_item(in)) {
+		ksk_msg_ds_read(in, &out->proven[out->proven_count]);
+		out->proven_count++;
 	}
 }
 
@@ -133,6 +193,19 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 	case 12:
 		ksk_cbor_in_text(in, 0, room->text, sizeof(room->text));
 		out->text = room->text;
+		break;
+	case 13:
+		out->has_owner = true;
+		ksk_msg_name_read(in, &out->owner);
+		break;
+	case 14:
+		read_attested(in, out);
+		break;
+	case 15:
+		read_waits(in, out);
+		break;
+	case 16:
+		read_proven(in, out);
 		break;
 	default:
 		read_head(in, key, out);

@@ -20,7 +20,8 @@
 
 /* What version 2 has and version 1 had not. */
 #define KSK_SCHEMA_NEW_IN_2 \
-	"CREATE TABLE timeline(zone BLOB PRIMARY KEY, body BLOB NOT NULL);" \
+	"CREATE TABLE timeline(zone BLOB PRIMARY KEY," \
+	" expires INTEGER NOT NULL, body BLOB NOT NULL);" \
 	"CREATE TABLE idempotency(record INTEGER PRIMARY KEY," \
 	" pin BLOB NOT NULL, key BLOB NOT NULL, digest BLOB NOT NULL," \
 	" expires INTEGER NOT NULL, UNIQUE(pin, key));" \

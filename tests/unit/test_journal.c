@@ -455,7 +455,7 @@ timeline_statement(struct ksk_journal *journal)
 	size_t statement = 0;
 	struct ksk_fault fault = {.text = ""};
 	assert_int_equal(ksk_journal_statement(journal,
-				 "INSERT INTO timeline VALUES(?, ?)",
+				 "INSERT INTO timeline VALUES(?, 0, ?)",
 				 &statement, &fault),
 		KSK_OK);
 	assert_int_equal(

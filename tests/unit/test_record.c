@@ -42,6 +42,45 @@ test_known_bytes(void **state)
 		"19012c0c63776879");
 }
 
+/* As above, by the same tool. */
+static void
+test_known_bytes_of_an_attest_record(void **state)
+{
+	(void)state;
+	struct ksk_ds ds = {.tag = 1,
+		.algorithm = 13,
+		.digest_type = KSK_DIGEST_SHA256,
+		.digest_len = 32};
+	struct ksk_record record = {.number = 8,
+		.time = 1700000000,
+		.kind = KSK_RECORD_ATTEST,
+		.has_owner = true,
+		.has_attested = true,
+		.seen = 1600000000,
+		.has_waits = true,
+		.zone_max_ttl = 86400,
+		.parent_ds_ttl = 3600};
+	record.owner.len = 1;
+	struct ksk_buf buf = encode(&record);
+	char hex[256];
+	ksk_hex_write(ksk_buf_span(&buf), hex, sizeof(hex));
+	assert_string_equal(hex,
+		"a60108021a6553f10003080d41000ea2011a5f5e100002800fa2011a00015"
+		"18002190e10");
+	record.has_waits = false;
+	record.attested[0] = ds;
+	record.attested_count = 1;
+	record.proven_count = 1;
+	record.proven[0] = ds;
+	buf = encode(&record);
+	ksk_hex_write(ksk_buf_span(&buf), hex, sizeof(hex));
+	assert_string_equal(hex,
+		"a60108021a6553f10003080d41000ea2011a5f5e1000028158240001"
+		"0d0200000000000000000000000000000000000000000000000000000000"
+		"000000001081582400010d02000000000000000000000000000000000000"
+		"0000000000000000000000000000");
+}
+
 static void
 test_the_largest_fits(void **state)
 {
@@ -169,6 +208,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_bytes),
+		cmocka_unit_test(test_known_bytes_of_an_attest_record),
 		cmocka_unit_test(test_the_largest_fits),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(

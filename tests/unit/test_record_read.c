@@ -55,6 +55,17 @@ make_full(void)
 		.algorithm = 14,
 		.digest_type = KSK_DIGEST_SHA384,
 		.digest_len = 48};
+	r.has_owner = true;
+	r.owner.len = 1;
+	r.has_attested = true;
+	r.seen = 1767225601;
+	r.attested_count = 2;
+	memcpy(r.attested, r.signer, 2 * sizeof(r.signer[0]));
+	r.has_waits = true;
+	r.zone_max_ttl = 86400;
+	r.parent_ds_ttl = 3600;
+	r.proven_count = 1;
+	r.proven[0] = r.signer[0];
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -115,6 +126,15 @@ test_fields_come_back(void **state)
 	assert_string_equal(got.rule[0], "key-allowed");
 	assert_string_equal(got.rule[1], "zone");
 	assert_string_equal(got.text, "why");
+	assert_true(got.has_owner && got.has_attested && got.has_waits);
+	assert_int_equal(got.owner.len, 1);
+	assert_int_equal(got.seen, want.seen);
+	assert_int_equal(got.attested_count, 2);
+	assert_true(ksk_ds_equal(&got.attested[1], &want.signer[1]));
+	assert_int_equal(got.zone_max_ttl, 86400);
+	assert_int_equal(got.parent_ds_ttl, 3600);
+	assert_int_equal(got.proven_count, 1);
+	assert_true(ksk_ds_equal(&got.proven[0], &want.signer[0]));
 	assert_returns(&want);
 }
 
@@ -148,7 +168,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 9; without++) {
+	for (unsigned without = 0; without < 14; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -159,6 +179,11 @@ test_every_field_alone_returns(void **state)
 		r.rrsig_count = without != 6 ? 2 : 0;
 		r.rule_count = without != 7 ? 2 : 0;
 		r.text = without != 8 ? "" : NULL;
+		r.has_owner = without != 9;
+		r.has_attested = without != 10;
+		r.attested_count = without != 11 ? 2 : 0;
+		r.has_waits = without != 12;
+		r.proven_count = without != 13 ? 1 : 0;
 		assert_returns(&r);
 	}
 }
@@ -220,8 +245,17 @@ test_what_breaks_the_form_is_refused(void **state)
 		 "0200",
 			KSK_ERR_MALFORMED}, /* no kind */
 		{"a4010002000300"
-		 "0d00",
-			KSK_ERR_MALFORMED}, /* key 13 */
+		 "1100",
+			KSK_ERR_MALFORMED}, /* key 17 */
+		{"a4010002000300"
+		 "0d40",
+			KSK_ERR_MALFORMED}, /* no name */
+		{"a4010002000300"
+		 "0ea10100",
+			KSK_ERR_MALFORMED}, /* no DS set */
+		{"a4010002000300"
+		 "1080",
+			KSK_ERR_MALFORMED}, /* nothing proven */
 		{"a4010002000300"
 		 "0300",
 			KSK_ERR_MALFORMED}, /* twice */
