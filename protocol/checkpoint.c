@@ -47,7 +47,7 @@ ksk_checkpoint_bytes(const struct ksk_checkpoint *checkpoint,
 
 void
 ksk_proof_bytes(
-	const struct ksk_proof *proof, uint8_t out_bytes[KSK_PROOF_BYTES])
+	const struct ksk_nonce_proof *proof, uint8_t out_bytes[KSK_PROOF_BYTES])
 {
 	struct ksk_buf buf = ksk_buf_of(out_bytes, KSK_PROOF_BYTES);
 	struct ksk_wire_out w = ksk_wire_out_of(&buf);
@@ -71,8 +71,8 @@ ksk_checkpoint_verify(struct ksk_verify_key *key,
 }
 
 enum ksk_err
-ksk_proof_verify(struct ksk_verify_key *key, const struct ksk_proof *proof,
-	struct ksk_span signature)
+ksk_proof_verify(struct ksk_verify_key *key,
+	const struct ksk_nonce_proof *proof, struct ksk_span signature)
 {
 	uint8_t bytes[KSK_PROOF_BYTES];
 

@@ -26,7 +26,7 @@ struct ksk_checkpoint {
 };
 
 /* What a client asked to have proven. state: enum ksk_state, 0..255. */
-struct ksk_proof {
+struct ksk_nonce_proof {
 	uint8_t nonce[KSK_NONCE_LEN]; /* the client's */
 	struct ksk_checkpoint head;
 	uint8_t state; /* of the whole appliance */
@@ -46,14 +46,14 @@ void ksk_checkpoint_bytes(const struct ksk_checkpoint *checkpoint,
 	uint8_t out_bytes[KSK_CHECKPOINT_BYTES]);
 
 /* Builds the bytes that a proof's signature covers. */
-void ksk_proof_bytes(
-	const struct ksk_proof *proof, uint8_t out_bytes[KSK_PROOF_BYTES]);
+void ksk_proof_bytes(const struct ksk_nonce_proof *proof,
+	uint8_t out_bytes[KSK_PROOF_BYTES]);
 
 /* Checks a signature by the audit key. Errors as ksk_verify_bytes. */
 KSK_MUST_USE enum ksk_err ksk_checkpoint_verify(struct ksk_verify_key *key,
 	const struct ksk_checkpoint *checkpoint, struct ksk_span signature);
 KSK_MUST_USE enum ksk_err ksk_proof_verify(struct ksk_verify_key *key,
-	const struct ksk_proof *proof, struct ksk_span signature);
+	const struct ksk_nonce_proof *proof, struct ksk_span signature);
 
 /* A checkpoint with its signature and the key that made it. */
 struct ksk_signed_checkpoint {

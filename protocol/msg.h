@@ -10,6 +10,7 @@
 #define KSK_PROTOCOL_MSG_H
 
 #include "protocol/dnskey.h"
+#include "protocol/msg_journal.h"
 #include "protocol/tbs.h"
 
 #define KSK_ALPN "ksk/1"
@@ -150,6 +151,7 @@ struct ksk_request {
 	struct ksk_sign sign;               /* KSK_OP_SIGN */
 	struct ksk_last_answer last_answer; /* KSK_OP_LAST_ANSWER */
 	struct ksk_adopt adopt;             /* KSK_OP_ADOPT */
+	struct ksk_journal_read journal;    /* KSK_OP_JOURNAL_READ */
 };
 
 /*
@@ -319,14 +321,15 @@ struct ksk_reply {
 	uint64_t number;
 	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
-	 * _SIGN, _LAST_ANSWER, _ADOPT. The reader needs it from the caller:
-	 * bodies carry no op. */
+	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ. The reader needs it
+	 * from the caller: bodies carry no op. */
 	unsigned body;
 	struct ksk_status_reply status_body;
 	struct ksk_keys_reply keys_body;
 	struct ksk_sign_reply sign_body;
 	struct ksk_last_answer_reply last_answer_body;
 	struct ksk_adopt_reply adopt_body;
+	struct ksk_journal_reply journal_body;
 	struct ksk_refusals refusals;
 	char text[KSK_TEXT_CAP]; /* "" when none */
 	bool has_proof;

@@ -37,6 +37,9 @@ read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 	case KSK_OP_ADOPT:
 		ksk_msg_adopt_reply_read(in, &out->adopt_body);
 		break;
+	case KSK_OP_JOURNAL_READ:
+		ksk_msg_journal_reply_read(in, &out->journal_body);
+		break;
 	default:
 		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 			"nothing was asked whose reply has a body");
@@ -114,6 +117,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 		break;
 	case KSK_OP_ADOPT:
 		ksk_msg_adopt_reply_write(out, &reply->adopt_body);
+		break;
+	case KSK_OP_JOURNAL_READ:
+		ksk_msg_journal_reply_write(out, &reply->journal_body);
 		break;
 	default:
 		ksk_msg_sign_reply_write(out, &reply->sign_body);

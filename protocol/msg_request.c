@@ -41,6 +41,9 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	case KSK_OP_ADOPT:
 		ksk_msg_adopt_read(in, &out->adopt);
 		break;
+	case KSK_OP_JOURNAL_READ:
+		ksk_msg_journal_read_read(in, &out->journal);
+		break;
 	default:
 		/* Read for form only; the op is answered "unsupported". */
 		(void)ksk_cbor_in_any(in);
@@ -82,7 +85,8 @@ static bool
 must_have_body(uint64_t op)
 {
 	return op == KSK_OP_KEYS || op == KSK_OP_SIGN ||
-		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT;
+		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT ||
+		op == KSK_OP_JOURNAL_READ;
 }
 
 enum ksk_err
@@ -113,6 +117,7 @@ needs_body(const struct ksk_request *request)
 	case KSK_OP_SIGN:
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_ADOPT:
+	case KSK_OP_JOURNAL_READ:
 		return true;
 	default:
 		return request->has_body;
@@ -137,6 +142,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
 		break;
 	case KSK_OP_ADOPT:
 		ksk_msg_adopt_write(out, &request->adopt);
+		break;
+	case KSK_OP_JOURNAL_READ:
+		ksk_msg_journal_read_write(out, &request->journal);
 		break;
 	default:
 		ksk_cbor_out_raw(out, request->raw_body);

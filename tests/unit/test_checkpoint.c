@@ -95,7 +95,7 @@ static void
 test_proof_bytes(void **state)
 {
 	(void)state;
-	struct ksk_proof p = {.head = make_checkpoint(), .state = 4};
+	struct ksk_nonce_proof p = {.head = make_checkpoint(), .state = 4};
 	uint8_t want[11 + 32 + 64 + 1], got[KSK_PROOF_BYTES];
 	uint8_t head[KSK_CHECKPOINT_BYTES];
 
@@ -117,7 +117,7 @@ test_verify(void **state)
 	struct pair pair = make_pair();
 	struct ksk_verify_key *key = NULL;
 	struct ksk_checkpoint c = make_checkpoint();
-	struct ksk_proof p = {.head = c, .state = 0};
+	struct ksk_nonce_proof p = {.head = c, .state = 0};
 	uint8_t bytes[KSK_CHECKPOINT_BYTES], proof[KSK_PROOF_BYTES];
 	uint8_t sig[64], proof_sig[64];
 	struct ksk_span span = ksk_span_of(sig, 64);
