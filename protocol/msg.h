@@ -204,6 +204,10 @@ struct ksk_last_answer_reply {
 	bool adopted;
 	size_t later_count;
 	struct ksk_later_answer later[KSK_SUPERSEDE_COUNT_MAX];
+	/* Hash of the newest answer, which `previous` must name, where that is
+	 * one of the later ones. */
+	bool has_head;
+	uint8_t head_hash[KSK_HASH_LEN];
 };
 
 /* adopt-reply */

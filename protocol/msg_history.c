@@ -70,6 +70,7 @@ static const struct ksk_cbor_field LAST_ANSWER_REPLY[] = {
 	{7, true, "released"},
 	{8, true, "adopted"},
 	{9, false, "later"},
+	{10, false, "head-hash"},
 };
 
 static void
@@ -101,8 +102,12 @@ read_last_answer_field(
 	case 8:
 		out->adopted = ksk_cbor_in_bool(in);
 		break;
-	default:
+	case 9:
 		read_later(in, out);
+		break;
+	default:
+		out->has_head = true;
+		ksk_cbor_in_copy(in, out->head_hash, KSK_HASH_LEN);
 		break;
 	}
 }
@@ -139,7 +144,9 @@ void
 ksk_msg_last_answer_reply_write(
 	struct ksk_cbor_out *out, const struct ksk_last_answer_reply *reply)
 {
-	ksk_cbor_out_map(out, reply->later_count > 0 ? 9 : 8);
+	ksk_cbor_out_map(out,
+		8u + (reply->later_count > 0 ? 1u : 0u) +
+			(reply->has_head ? 1u : 0u));
 	ksk_cbor_out_uint(out, 1);
 	ksk_msg_rrset_write(out, &reply->rrset);
 	ksk_cbor_out_uint(out, 2);
@@ -157,6 +164,11 @@ ksk_msg_last_answer_reply_write(
 	ksk_cbor_out_uint(out, 8);
 	ksk_cbor_out_bool(out, reply->adopted);
 	write_later(out, reply);
+	if (reply->has_head) {
+		ksk_cbor_out_uint(out, 10);
+		ksk_cbor_out_bytes(
+			out, ksk_span_of(reply->head_hash, KSK_HASH_LEN));
+	}
 }
 
 static const struct ksk_cbor_field ADOPT[] = {

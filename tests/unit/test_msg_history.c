@@ -179,6 +179,11 @@ test_last_answer_reply(void **state)
 	assert_int_equal(2, got->later_count);
 	assert_true(
 		got->later[1].record == 101 && got->later[1].inception == 1);
+	assert_false(got->has_head);
+	reply.last_answer_body.has_head = true;
+	memset(reply.last_answer_body.head_hash, 9, KSK_HASH_LEN);
+	assert_returns(write_reply(&reply, room[0]), KSK_OP_LAST_ANSWER);
+	assert_true(got->has_head && got->head_hash[31] == 9);
 	fill_last_answer(0);
 	reply.last_answer_body.adopted = false;
 	assert_returns(write_reply(&reply, room[0]), KSK_OP_LAST_ANSWER);
