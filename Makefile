@@ -234,7 +234,15 @@ $(BUILD)/tests/crash/reopen: $(BUILD)/obj/tests/crash/reopen.o \
 		$(BUILD)/libbase.a $(BUILD)/libprotocol.a $(ALL_LDFLAGS) \
 		$(UNIT_EXT)
 
-test-binaries: $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
+# The product's rules for the model, tests/model/judge.c.
+MODEL := $(BUILD)/tests/model/judge
+$(MODEL): $(BUILD)/obj/tests/model/judge.o $(LIBS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $< $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
+		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(EXT_kskd-policy)
+
+test-binaries: $(MODEL) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
 	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
 
 # Programs of the benchmark: bench_<name>.c each, the rest is shared.
@@ -258,9 +266,12 @@ SIGNATURES ?= 100000
 RESTARTS ?= 1000
 KILLS ?= 10000
 CUTS ?= 5000
+HISTORIES ?= 20000
 SEED ?=
-soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH)
+soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= judged twice
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL)
+	$(Q)KSK_BUILD="$(BUILD)" KSK_HISTORIES=$(HISTORIES) \
+		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_model.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_KILLS=$(KILLS) KSK_CUTS=$(CUTS) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/crash/test_crash.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \

@@ -93,13 +93,15 @@ try_set(struct work *w, enum attempt attempt, struct ksk_refusals *refusals)
 	}
 }
 
-/* Returns true if the old policy had the provider as one that is needed. */
+/* Returns true if the provider was needed by the old policy and its waits. */
 static bool
-was_needed(const struct ksk_load *load, const struct ksk_times *times,
-	const char *name)
+was_needed(const struct ksk_load *load, const char *name)
 {
+	struct ksk_times times;
+
 	if (load->old_zone == NULL)
 		return false;
+	ksk_times_init(&times, load->old_zone, load->history, NULL);
 	for (uint32_t i = 0; i < load->old_zone->providers.count; i++) {
 		const struct ksk_policy_provider *p =
 			&load->old_table
@@ -107,7 +109,7 @@ was_needed(const struct ksk_load *load, const struct ksk_times *times,
 					 i];
 
 		if (strcmp(p->name, name) == 0)
-			return ksk_times_needed(times, p, load->now);
+			return ksk_times_needed(&times, p, load->now);
 	}
 	return false;
 }
@@ -159,7 +161,7 @@ check_entering(struct work *w)
 			&t->providers[all.first + i];
 
 		if (!ksk_times_needed(&w->times, p, w->load->now) ||
-			was_needed(w->load, &w->times, p->name))
+			was_needed(w->load, p->name))
 			continue;
 		for (unsigned a = 0; a < 32; a++) {
 			char text[KSK_ALGORITHM_CAP];
@@ -188,7 +190,7 @@ check_ahead(struct work *w)
 	w->c.rule = "early-drop";
 	ksk_walk_begin(&a, &w->times, KSK_TYPE_DNSKEY);
 	while (ksk_walk_next(&a)) {
-		if (a.start <= w->load->now)
+		if (!a.served || a.start <= w->load->now)
 			continue;
 		for (uint32_t i = 0; i < a.answer->content.count; i++) {
 			uint32_t key = a.member[i].key;

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The product's rules behind the model's Box: every question that the model
+answers is asked of tests/model/judge.c as well, and the answers must be the
+same. One unit of the model's time is an hour, so that no rounding hides an
+edge; keys are real ones, made once by openssl.
+"""
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import time
+
+import rules
+from rules import INF, alg
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("KSK_BUILD", "build"))
+ORIGIN, HOUR = 1800000000, 3600
+NEVER, AHEAD = 2 ** 64 - 1, 10 ** 6
+ZONE, WIRE = "lab.example.", b"\3lab\7example\0"
+ALGORITHM = {"e": 13, "r": 15}
+TYPE = {"DNSKEY": 48, "CDS": 59}
+PIN = "01" * 32
+# What the product knows beyond the model holds by construction.
+NOT_MODELLED = {"schedule-gap"}
+
+
+def seconds(t):
+    return ORIGIN + t * HOUR
+
+
+class Different(AssertionError):
+    pass
+
+
+class PolicyRefused(AssertionError):
+    pass
+
+
+class Key:
+    def __init__(self, name):
+        self.name = name
+        number = ALGORITHM[alg(name)]
+        if number == 13:
+            gen = ["ecparam", "-name", "prime256v1", "-genkey", "-noout"]
+        else:
+            gen = ["genpkey", "-algorithm", "ed25519"]
+        pem = subprocess.run(["openssl", *gen], capture_output=True,
+                             check=True).stdout
+        der = subprocess.run(["openssl", "pkey", "-pubout", "-outform",
+                              "DER"], input=pem, capture_output=True,
+                             check=True).stdout
+        flags = 256 if name.startswith("z") else 257
+        self.flags = flags
+        self.rdata = struct.pack("!HBB", flags, 3, number) + \
+            der[-64 if number == 13 else -32:]
+        self.tag = self.tag_of(self.rdata)
+        self.digest = hashlib.sha256(WIRE + self.rdata).hexdigest()
+        self.ds = f"{self.tag} {number} 2 {self.digest}"
+        self.words = f"{self.tag} {number} {self.digest}"
+        self.cds = struct.pack("!HBB", self.tag, number, 2) + \
+            bytes.fromhex(self.digest)
+
+    @staticmethod
+    def tag_of(rdata):
+        total = sum(b << 8 if i % 2 == 0 else b for i, b in enumerate(rdata))
+        return (total + (total >> 16)) & 0xffff
+
+
+class Keys:
+    """Keys by the model's names, no two with one tag."""
+
+    def __init__(self):
+        self.known, self.tags = {}, set()
+
+    def __getitem__(self, name):
+        while name not in self.known:
+            key = Key(name)
+            # KSKs count in their revoked form too.
+            tags = {key.tag, Key.tag_of(
+                struct.pack("!H", key.flags | 128) + key.rdata[2:])}
+            if tags & self.tags:
+                continue
+            self.tags |= tags
+            self.known[name] = key
+        return self.known[name]
+
+
+KEYS = Keys()
+
+
+def when(t):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds(t)))
+
+
+def ds_list(names):
+    return "[" + ", ".join(f'"{KEYS[k].ds}"' for k in sorted(names)) + "]"
+
+
+def policy_text(pol, now=0):
+    """The policy file of the product that says what the model's says."""
+    def hours(n):
+        return f"{n}h" if n else "0"
+    text = f"""kind: policy
+appliance: 000102030405060708090a0b0c0d0e0f
+version: 1
+clients: [{{name: one, may: [read, sign], pin: {PIN}}}]
+zones:
+  - name: {ZONE}
+    clients: [one]
+    ttl: {hours(pol.ttl)}
+    sign: [DNSKEY, CDS, CDNSKEY]
+    algorithms: [13, 15]
+    rate: "1000000/1h"
+    new-zone: yes
+    accept-outage: {'yes' if pol.outage else 'no'}
+    signature: {{validity: {hours(pol.validity)}, refresh: \
+{hours(pol.refresh)}, inception-offset: {hours(pol.offset)}, horizon: \
+{hours(pol.horizon)}, min-validity: 1h}}
+    waits: {{zone-max-ttl: {hours(pol.Z)}, propagation: {hours(pol.P)}, \
+sign-delay: {hours(pol.SD)}, parent-ds-ttl: {hours(pol.PT)}, \
+parent-propagation: {hours(pol.PP)}}}
+    parent-ds: {{seen: {when(pol.seen)}, ds: {ds_list(pol.parent_ds)}}}
+"""
+    if pol.cds_delete:
+        text += f"    cds-delete: {{until: {when(now + 24)}}}\n"
+    text += "    ksk:\n" if pol.ksk else "    ksk: []\n"
+    for name, k in pol.ksk:
+        until = f", until: {when(k.until)}" if k.until is not None else ""
+        text += (f'      - {{token: main, label: {name}, ds: '
+                 f'"{KEYS[name].ds}", from: {when(k.frm)}{until}, cds: '
+                 f"{'yes' if k.cds else 'no'}}}\n")
+    text += "    providers:\n" if pol.providers else "    providers: []\n"
+    for name, p in pol.providers:
+        keys = []
+        for key, e in p.keys:
+            more = f", retired: {when(e.retired)}" \
+                if e.retired is not None else ""
+            more += ", withdrawn: yes" if e.withdrawn else ""
+            keys.append(f'{{ds: "{KEYS[key].ds}"{more}}}')
+        gone = f", gone: {when(p.gone)}" if p.gone is not None else ""
+        text += (f"      - {{name: {name}, state: {p.state}{gone}, source: "
+                 f"pinned, keys: [{', '.join(keys)}], max-keys: "
+                 f"{p.max_keys}, proof: none}}\n")
+    if pol.cosigners:
+        text += "    co-signers:\n"
+        for k in sorted(pol.cosigners):
+            text += (f'      - {{provider: foreign, role: ksk, ds: '
+                     f'"{KEYS[k].ds}", in-parent: '
+                     f"{'yes' if k in pol.cosigner_ds else 'no'}}}\n")
+    return text
+
+
+class Judge:
+    """One judge.c for the whole run; policies are compiled once each."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "tests", "model", "judge")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.tables, self.next = {}, 0
+        self.asked = 0
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.wait(10)
+
+    def ask(self, line, data=b""):
+        self.process.stdin.write(line.encode() + b"\n" + data)
+        self.process.stdin.flush()
+        out = self.process.stdout.readline().decode().strip()
+        if not out:
+            raise AssertionError(f"the judge is gone: {line[:200]}")
+        self.asked += 1
+        return out
+
+    def table(self, pol, now):
+        """Its number; PolicyRefused if the product does not take it."""
+        text = policy_text(pol, now)
+        if text not in self.tables:
+            number = self.next % 4000
+            self.next += 1
+            if number == 0:
+                self.tables = {}
+            data = text.encode()
+            out = self.ask(f"P {number} {seconds(now)} {len(data)}", data)
+            if out != "ok":
+                raise PolicyRefused(f"{out}\n{text}")
+            self.tables[text] = number
+        return self.tables[text]
+
+    # -- the history as numbers --
+    def history(self, box, now, extra=()):
+        """extra: answers of a schedule that are judged, not released."""
+        answers = sorted(box.tl["DNSKEY"] + box.tl["CDS"] + list(extra),
+                         key=lambda a: a.seq)
+        names = sorted({k for a in answers if a.typ == "DNSKEY"
+                        for k in a.keys})
+        ours = {k for a in answers if a.typ == "DNSKEY" for k in a.signers}
+        number = {k: i for i, k in enumerate(names)}
+        words = [str(seconds(now)), str(len(names))]
+        for k in names:
+            words += [KEYS[k].words, str(KEYS[k].flags), str(int(k in ours))]
+        words.append(str(len(answers)))
+        for a in answers:
+            # Room for the ghost of an adoption before the first.
+            words += [str((a.seq + AHEAD) * 1024), str(TYPE[a.typ]),
+                      str(int(a.ghost)), str(a.ttl * HOUR)]
+            words += ["0", str(NEVER), "0"] if a.ghost else \
+                [str(seconds(a.inc)), str(seconds(a.exp)),
+                 str(seconds(a.rel))]
+            words.append(str(len(a.keys)))
+            for k in sorted(a.keys):
+                words += [str(number[k]), str(int(k in a.signers))] \
+                    if a.typ == "DNSKEY" else [KEYS[k].words]
+        words.append(str(len(box.snaps)))
+        for seen, ds in box.snaps:
+            words += [str(seconds(seen)), str(len(ds))]
+            words += [KEYS[k].words for k in sorted(ds)]
+        words.append(str(len(box.old)))
+        for unloaded, pol in box.old:
+            words += [str(pol.Z * HOUR), str(pol.PT * HOUR),
+                      str(seconds(unloaded))]
+        return " ".join(words), number
+
+    def request(self, box, n, now, named, extra=()):
+        """n: the model's candidate. named: the answers it supersedes."""
+        history, _ = self.history(box, now, extra)
+        if n.typ == "DNSKEY":
+            records = [KEYS[k].rdata for k in n.keys]
+        else:
+            records = [KEYS[k].cds for k in n.keys] or [bytes(5)]
+        words = ["J", str(self.table(box.pol, now)), history, str(TYPE[n.typ]),
+                 str(n.ttl * HOUR), str(seconds(n.inc)),
+                 str(seconds(n.exp)), str(len(named))]
+        words += [str(a.seq + AHEAD) for a in named]
+        words.append(str(len(records)))
+        words += [r.hex() for r in records]
+        return set(self.ask(" ".join(words)).split()[1:])
+
+    def load(self, box, old, now):
+        history, _ = self.history(box, now)
+        return set(self.ask(f"L {self.table(box.pol, now)} {self.table(old, now)} "
+                            f"{history}").split()[1:])
+
+
+JUDGE = None
+
+
+def judge():
+    global JUDGE
+    if JUDGE is None:
+        JUDGE = Judge()
+    return JUDGE
+
+
+class Box(rules.Box):
+    """The model's box, checked against the product at each step. A model
+    without some corrections is compared only if that is wanted."""
+
+    compare = False
+
+    def is_compared(self):
+        return self.compare or self.fix == rules.ALL
+
+    def judge(self, typ, keys, now, chain=None, **kw):
+        bad, n = super().judge(typ, keys, now, chain=chain, **kw)
+        if not self.is_compared():
+            return bad, n
+        extra = [] if chain is None else \
+            [a for a in chain if a not in self.tl[typ]]
+        supersedes = kw.get("supersedes", False)
+        named = self.later(typ, n, extra) if supersedes else []
+        try:
+            got = judge().request(self, n, now, named, extra)
+        except PolicyRefused:
+            # What the model refuses at each request is refused at load.
+            if "window" in bad:
+                return bad, n
+            raise
+        if got != set(bad) - NOT_MODELLED:
+            raise Different(
+                f"at {now} {typ} {sorted(keys)} {kw}: model {sorted(bad)}, "
+                f"product {sorted(got)}\n  candidate {n}\n  timeline "
+                + "\n    ".join(map(str, self.tl["DNSKEY"] + self.tl["CDS"]))
+                + f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}")
+        return bad, n
+
+    def load(self, pol, now):
+        old = self.pol
+        bad = super().load(pol, now)
+        if not self.is_compared():
+            return bad
+        trial = self.trial(pol, now, old, bad)
+        got = judge().load(trial, old, now)
+        if bool(got) != bool(bad):
+            raise Different(
+                f"load at {now}: model {bad}, product {sorted(got)}\n  new "
+                f"{pol}\n  old {old}\n  snaps {trial.snaps}\n  timeline "
+                + "\n    ".join(map(str, self.tl["DNSKEY"] + self.tl["CDS"])))
+        return bad
+
+    def trial(self, pol, now, old, refused):
+        """The state that the load was judged in."""
+        snaps, olds = list(self.snaps), list(self.old)
+        if refused:
+            olds = olds + [(now, old)]
+            if pol.parent_ds != snaps[-1][1] or pol.seen > snaps[-1][0]:
+                snaps = snaps + [(pol.seen, pol.parent_ds)]
+        return rules.Box(pol, self.fix, self.tl, snaps, olds, self.seq)
+
+
+def main():
+    print(policy_text(rules.Policy()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
