@@ -13,7 +13,7 @@ SEEN = {"permit": 0}
 # Corrections whose lack these histories show; of the others stories tell.
 SHOWN = ("start", "offset", "lacking", "signdelay", "retired", "newest",
          "unused", "samealg", "scope", "keep", "leaving", "until", "algwait",
-         "dssets", "algdata", "shrink")
+         "dssets", "algdata")
 STEPS = 24
 
 
@@ -220,7 +220,7 @@ def play(seed, box=None):
     return h
 
 
-def shows(fix, seed, tries=400):
+def shows(fix, seed, tries=2000):
     """True if the model without that correction and the product differ in
     one of so many histories."""
     import judge
