@@ -82,7 +82,7 @@ EXT_kskd-frontend := -levent_openssl -levent_core -lssl -lcrypto -lseccomp -lcap
 EXT_kskd-signer   := -lsqlite3 -lcbor -lcrypto -lseccomp -lcap
 EXT_kskd-policy   := -lcyaml -lyaml -lcrypto -lseccomp -lcap
 EXT_kskd-token    := -lp11 -lp11-kit -lcrypto -lseccomp -lcap
-EXT_kskadm        := -lp11 -lp11-kit -lcyaml -lyaml -lsqlite3 -lcrypto -lseccomp -lcap
+EXT_kskadm        := -lp11 -lp11-kit -lcyaml -lyaml -lsqlite3 -lcbor -lcrypto -lseccomp -lcap
 EXT_kskctl        := -lldns -lcyaml -lyaml -lcbor -ljansson -lssl -lcrypto
 
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))

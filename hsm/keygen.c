@@ -3,6 +3,7 @@
 #include "hsm/keygen.h"
 
 #include "hsm/p11.h"
+#include "hsm/wrap.h"
 
 #include <string.h>
 
@@ -68,14 +69,18 @@ refuse_used(const struct ksk_inventory *inventory, const char *label,
 #define PUBLIC_OPTIONAL 4u
 #define PRIVATE_OPTIONAL 4u
 
-/*
- * One C_GenerateKeyPair.
- * params: for curves. plain: without the optional attributes, which some
- * modules refuse to be told.
- */
+/* params: for curves. plain: without the optional attributes, which some
+ * modules refuse to be told. on_token: for good, not of the session. */
+struct form {
+	struct ksk_span params;
+	bool plain, on_token;
+};
+
+/* One C_GenerateKeyPair. out: public, private. */
 static CK_RV
 generate(struct ksk_token *t, const struct ksk_keygen *w,
-	struct ksk_span params, bool plain, uint8_t id[KSK_KEYGEN_ID_LEN])
+	const struct form *form, uint8_t id[KSK_KEYGEN_ID_LEN],
+	CK_OBJECT_HANDLE out[2])
 {
 	CK_BBOOL yes = CK_TRUE;
 	CK_BBOOL no = CK_FALSE;
@@ -88,12 +93,14 @@ generate(struct ksk_token *t, const struct ksk_keygen *w,
 	bool rsa = ksk_alg_is_rsa(w->algorithm);
 	CK_ATTRIBUTE size = ATTRIBUTE(CKA_MODULUS_BITS, bits);
 	CK_ATTRIBUTE e = ATTRIBUTE(CKA_PUBLIC_EXPONENT, exponent);
-	CK_ATTRIBUTE curve = {
-		CKA_EC_PARAMS, (void *)(uintptr_t)params.data, params.len};
+	CK_ATTRIBUTE curve = {CKA_EC_PARAMS,
+		(void *)(uintptr_t)form->params.data, form->params.len};
+	CK_ATTRIBUTE where = {
+		CKA_TOKEN, form->on_token ? &yes : &no, sizeof(yes)};
 	CK_ATTRIBUTE public[] = {
 		name[0],
 		name[1],
-		ATTRIBUTE(CKA_TOKEN, yes),
+		where,
 		ATTRIBUTE(CKA_VERIFY, yes),
 		rsa ? size : curve,
 		rsa ? e : (CK_ATTRIBUTE)ATTRIBUTE(CKA_PRIVATE, no),
@@ -105,10 +112,10 @@ generate(struct ksk_token *t, const struct ksk_keygen *w,
 	CK_ATTRIBUTE private[] = {
 		name[0],
 		name[1],
-		ATTRIBUTE(CKA_TOKEN, yes),
+		where,
 		ATTRIBUTE(CKA_PRIVATE, yes),
 		ATTRIBUTE(CKA_SENSITIVE, yes),
-		ATTRIBUTE(CKA_EXTRACTABLE, no),
+		{CKA_EXTRACTABLE, w->extractable ? &yes : &no, sizeof(yes)},
 		ATTRIBUTE(CKA_SIGN, yes),
 		ATTRIBUTE(CKA_DECRYPT, no),
 		ATTRIBUTE(CKA_UNWRAP, no),
@@ -121,14 +128,13 @@ generate(struct ksk_token *t, const struct ksk_keygen *w,
 			: ksk_alg_is_ecdsa(w->algorithm)
 			? CKM_EC_KEY_PAIR_GEN
 			: CKM_EC_EDWARDS_KEY_PAIR_GEN};
-	CK_OBJECT_HANDLE handle[2];
 
-	if (plain) {
+	if (form->plain) {
 		public_count -= PUBLIC_OPTIONAL;
 		private_count -= PRIVATE_OPTIONAL;
 	}
 	return t->module.f->C_GenerateKeyPair(t->session, &m, public,
-		public_count, private, private_count, &handle[0], &handle[1]);
+		public_count, private, private_count, &out[0], &out[1]);
 }
 
 /* Answers to a template that this module reads in another way; anything else
@@ -154,19 +160,23 @@ is_about_template(CK_RV rv)
 
 /* Curve by OID, then by name; each with and without the optional part. */
 static enum ksk_err
-try_forms(struct ksk_token *t, const struct ksk_keygen *w,
-	uint8_t id[KSK_KEYGEN_ID_LEN], struct ksk_fault *fault)
+try_forms(struct ksk_token *t, const struct ksk_keygen *w, bool on_token,
+	uint8_t id[KSK_KEYGEN_ID_LEN], CK_OBJECT_HANDLE out[2],
+	struct ksk_fault *fault)
 {
 	const unsigned first = t->quirk->plain_templates ? 1 : 0;
 	CK_RV rv = CKR_GENERAL_ERROR;
 
-	for (unsigned form = first; form < 4; form += 1 + first) {
-		struct ksk_span params = ksk_curve_params(
-			w->algorithm, form >= 2);
+	for (unsigned i = first; i < 4; i += 1 + first) {
+		const struct form form = {
+			.params = ksk_curve_params(w->algorithm, i >= 2),
+			.plain = i % 2 == 1,
+			.on_token = on_token,
+		};
 
-		if (!ksk_alg_is_rsa(w->algorithm) && params.len == 0)
+		if (!ksk_alg_is_rsa(w->algorithm) && form.params.len == 0)
 			break;
-		rv = generate(t, w, params, form % 2 == 1, id);
+		rv = generate(t, w, &form, id, out);
 		if (rv == CKR_OK)
 			return KSK_OK;
 		if (!is_about_template(rv))
@@ -192,6 +202,32 @@ check_mechanism(const struct ksk_token *t, const struct ksk_keygen *w,
 	return KSK_ERR_UNSUPPORTED;
 }
 
+/* Wraps a throw-away key of the session, and so finds out whether a backup
+ * will work before a key is made for one: modules differ per kind of key
+ * (SoftHSM 2.6.1 wraps no Edwards keys). */
+static enum ksk_err
+try_backup(struct ksk_token *t, const struct ksk_keygen *w,
+	struct ksk_fault *fault)
+{
+	uint8_t id[KSK_KEYGEN_ID_LEN] = {0};
+	CK_OBJECT_HANDLE pair[2] = {0, 0};
+	struct ksk_fault why = {""};
+	enum ksk_err r = ksk_wrap_check(t, &why);
+
+	if (r == KSK_OK &&
+		(r = try_forms(t, w, false, id, pair, &why)) == KSK_OK) {
+		r = ksk_wrap_try(t, pair[1], &why);
+		(void)t->module.f->C_DestroyObject(t->session, pair[0]);
+		(void)t->module.f->C_DestroyObject(t->session, pair[1]);
+	}
+	if (r != KSK_OK)
+		ksk_fault_set(fault,
+			"a key of algorithm %u can't be backed up from this "
+			"token, and none was made: %.300s",
+			(unsigned)w->algorithm, why.text);
+	return r;
+}
+
 /* Reads the new key back: what counts is what the token holds now. */
 static enum ksk_err
 read_back(struct ksk_token *t, const struct ksk_keygen *w,
@@ -215,7 +251,7 @@ read_back(struct ksk_token *t, const struct ksk_keygen *w,
 		break;
 	}
 	ksk_inventory_free(&inventory);
-	if (r == KSK_OK && out_key->extractable != NULL) {
+	if (r == KSK_OK && !w->extractable && out_key->extractable != NULL) {
 		(void)snprintf(why, sizeof(why), "%s", out_key->extractable);
 		r = KSK_ERR_UNSUPPORTED;
 	}
@@ -232,6 +268,7 @@ ksk_keygen(struct ksk_token *token, const struct ksk_keygen *wanted,
 {
 	struct ksk_inventory inventory = {0};
 	uint8_t id[KSK_KEYGEN_ID_LEN];
+	CK_OBJECT_HANDLE pair[2] = {0, 0};
 	struct ksk_key key;
 	enum ksk_err r;
 
@@ -241,10 +278,13 @@ ksk_keygen(struct ksk_token *token, const struct ksk_keygen *wanted,
 		return r;
 	r = refuse_used(&inventory, wanted->label, fault);
 	ksk_inventory_free(&inventory);
+	if (r == KSK_OK && wanted->extractable)
+		r = try_backup(token, wanted, fault);
 	if (r != KSK_OK ||
 		(r = ksk_token_random(token, id, sizeof(id), fault)) !=
 			KSK_OK ||
-		(r = try_forms(token, wanted, id, fault)) != KSK_OK ||
+		(r = try_forms(token, wanted, true, id, pair, fault)) !=
+			KSK_OK ||
 		(r = read_back(token, wanted, id, &key, fault)) != KSK_OK)
 		return r;
 	*out_key = key;

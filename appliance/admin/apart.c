@@ -86,6 +86,8 @@ check_result(struct ksk_apart_result *r)
 	r->fault.text[sizeof(r->fault.text) - 1] = '\0';
 	r->name.label[sizeof(r->name.label) - 1] = '\0';
 	r->name.serial[sizeof(r->name.serial) - 1] = '\0';
+	if (r->file_len > sizeof(r->file))
+		r->file_len = 0;
 	if (r->count > KSK_APART_KEYS)
 		r->count = KSK_APART_KEYS;
 	for (size_t i = 0; i < r->count; i++) {

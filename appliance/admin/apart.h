@@ -11,6 +11,7 @@
 #include "appliance/admin/admin.h"
 #include "hsm/keygen.h"
 #include "hsm/keymap.h"
+#include "hsm/wrap_file.h"
 
 /* Keys of one list; a token with more is listed in part. */
 #define KSK_APART_KEYS 512u
@@ -32,8 +33,12 @@ struct ksk_apart_key {
 /* What is to be done. All borrowed. */
 enum ksk_apart_what {
 	KSK_APART_TOKEN_INIT, /* pin, so_pin */
-	KSK_APART_GENERATE,   /* pin, algorithm, bits, label */
+	KSK_APART_GENERATE,   /* pin, algorithm, bits, label, extractable */
 	KSK_APART_LIST,       /* pin, algorithm (10, or 0), label or "" */
+	/* hsm/wrap.h. file: what another of them wrote */
+	KSK_APART_RECIPIENT, /* pin, label; writes a file */
+	KSK_APART_BACKUP, /* pin, zone, label, algorithm, file; writes a file */
+	KSK_APART_RESTORE, /* pin, zone, file, extractable */
 };
 
 struct ksk_apart_order {
@@ -43,6 +48,9 @@ struct ksk_apart_order {
 	uint8_t algorithm;
 	unsigned bits;
 	const char *label;
+	const struct ksk_name *zone;
+	struct ksk_span file;
+	bool extractable;
 };
 
 /* What came of it; filled by the process apart, checked by the other. */
@@ -52,6 +60,8 @@ struct ksk_apart_result {
 	enum ksk_err err;
 	struct ksk_fault fault;
 	struct ksk_token_name name;
+	size_t file_len; /* of what is to be written to a file */
+	uint8_t file[KSK_WRAP_FILE_MAX];
 	bool more; /* keys were left out */
 	size_t count;
 	struct ksk_apart_key key[KSK_APART_KEYS];

@@ -28,8 +28,8 @@ code_of(enum ksk_err r)
 	}
 }
 
-static void
-fill_key(struct ksk_apart_key *out, const char *label, struct ksk_span id,
+void
+ksk_apart_fill(struct ksk_apart_key *out, const char *label, struct ksk_span id,
 	const struct ksk_key *key)
 {
 	out->usable = true;
@@ -49,8 +49,8 @@ static enum ksk_err
 generate(struct ksk_token *token, const struct ksk_apart_order *order,
 	struct ksk_apart_result *result)
 {
-	const struct ksk_keygen wanted = {
-		order->algorithm, order->bits, order->label};
+	const struct ksk_keygen wanted = {order->algorithm, order->bits,
+		order->label, order->extractable};
 	uint8_t id[KSK_KEYGEN_ID_LEN];
 	struct ksk_key key;
 	enum ksk_err r = ksk_keygen(token, &wanted, &key, id, &result->fault);
@@ -61,8 +61,8 @@ generate(struct ksk_token *token, const struct ksk_apart_order *order,
 						      : KSK_EXIT_KEY;
 		return r;
 	}
-	fill_key(&result->key[0], order->label, ksk_span_of(id, sizeof(id)),
-		&key);
+	ksk_apart_fill(&result->key[0], order->label,
+		ksk_span_of(id, sizeof(id)), &key);
 	result->count = 1;
 	return KSK_OK;
 }
@@ -83,7 +83,7 @@ list_public(const struct ksk_inventory *inventory,
 
 	if (ksk_key_of(inventory, token, o, algorithm, &key, out->why) ==
 		KSK_OK) {
-		fill_key(out, o->label, id, &key);
+		ksk_apart_fill(out, o->label, id, &key);
 		return;
 	}
 	out->algorithm = algorithm;
@@ -160,6 +160,12 @@ list(struct ksk_token *token, const struct ksk_apart_order *order,
 	return r;
 }
 
+static bool
+writes(enum ksk_apart_what what)
+{
+	return what != KSK_APART_LIST && what != KSK_APART_BACKUP;
+}
+
 static enum ksk_err
 open_token(const struct ksk_config_token *token,
 	const struct ksk_apart_order *order, struct ksk_apart_result *result,
@@ -169,7 +175,7 @@ open_token(const struct ksk_config_token *token,
 		.module = token->module,
 		.init = token->init,
 		.uri = token->uri,
-		.writable = order->what == KSK_APART_GENERATE,
+		.writable = writes(order->what),
 	};
 	enum ksk_err r;
 
@@ -188,6 +194,25 @@ open_token(const struct ksk_config_token *token,
 	return r;
 }
 
+static enum ksk_err
+use_token(struct ksk_token *token, const struct ksk_apart_order *order,
+	struct ksk_apart_result *result)
+{
+	switch (order->what) {
+	case KSK_APART_TOKEN_INIT:
+		break;
+	case KSK_APART_GENERATE:
+		return generate(token, order, result);
+	case KSK_APART_LIST:
+		return list(token, order, result);
+	case KSK_APART_RECIPIENT:
+	case KSK_APART_BACKUP:
+	case KSK_APART_RESTORE:
+		return ksk_apart_wrap(token, order, result);
+	}
+	return KSK_ERR_INTERNAL;
+}
+
 void
 ksk_apart_work(const struct ksk_config_token *token,
 	const struct ksk_apart_order *order, struct ksk_apart_result *result,
@@ -204,12 +229,9 @@ ksk_apart_work(const struct ksk_config_token *token,
 	if (r == KSK_OK && order->what == KSK_APART_TOKEN_INIT)
 		r = ksk_token_init(
 			&empty, order->so_pin, order->pin, &result->fault);
-	else if (r == KSK_OK)
-		r = open_token(token, order, result, out_token);
-	if (r == KSK_OK && order->what == KSK_APART_GENERATE)
-		r = generate(*out_token, order, result);
-	if (r == KSK_OK && order->what == KSK_APART_LIST)
-		r = list(*out_token, order, result);
+	else if (r == KSK_OK &&
+		(r = open_token(token, order, result, out_token)) == KSK_OK)
+		r = use_token(*out_token, order, result);
 	result->err = r;
 	if (r != KSK_OK && result->code == KSK_EXIT_OK)
 		result->code = code_of(r);

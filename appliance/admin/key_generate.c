@@ -17,6 +17,7 @@
 
 struct wish {
 	const char *token, *zone, *algorithm, *bits, *label, *pin_file;
+	bool extractable;
 	struct ksk_name zone_name;
 	unsigned long algorithm_number, bits_number;
 };
@@ -31,6 +32,7 @@ read_wish(int argc, char **argv, struct wish *w)
 		{"bits", &w->bits, NULL, false},
 		{"label", &w->label, NULL, false},
 		{"pin-file", &w->pin_file, NULL, false},
+		{"extractable", NULL, &w->extractable, false},
 	};
 
 	if (!ksk_args_read(argc, argv, options,
@@ -150,6 +152,10 @@ finish(const struct ksk_config *config, const struct ksk_config_token *token,
 	ksk_say("made key \"%s\", tag %u, and allowed it for %s; the last line "
 		"is for ksk: in the policy",
 		key->label, (unsigned)key->tag, w->zone);
+	if (key->extractable)
+		ksk_say("it can leave the token in wrapped form, and the "
+			"keymap marks it so: make its backup with kskadm key "
+			"backup");
 	return KSK_EXIT_OK;
 }
 
@@ -181,6 +187,7 @@ ksk_verb_key_generate(const char *config_path, int argc, char **argv)
 	order.algorithm = (uint8_t)w.algorithm_number;
 	order.bits = (unsigned)w.bits_number;
 	order.label = label;
+	order.extractable = w.extractable;
 	code = ksk_pins_user(token, w.pin_file, false, &order.pin);
 	if (code == KSK_EXIT_OK)
 		code = ksk_apart_run(token,

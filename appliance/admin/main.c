@@ -44,11 +44,13 @@ static const struct verb {
 		"(.so): keep that one elsewhere.\n"},
 	{"key", "generate", ksk_verb_key_generate,
 		"--token NAME --zone ZONE --algorithm N [--bits N] "
-		"[--label LABEL] [--pin-file FILE]",
+		"[--label LABEL] [--extractable] [--pin-file FILE]",
 		"make a KSK in a token and allow it for a zone",
 		"Algorithms: 8, 10 (RSA, --bits 2048 to 4096), 13, 14, 15, "
 		"16. Prints DNSKEY and DS\nrecords and the line for the "
-		"policy.\n"},
+		"policy. Without --extractable the key never leaves the "
+		"token;\nwith it kskadm key backup can take it to another "
+		"one.\n"},
 	{"key", "list", ksk_verb_key_list, "[--token NAME] [--pin-file FILE]",
 		"list the keys of the tokens",
 		"One line per key: token, label, CKA_ID, algorithm, key tag, "
@@ -75,6 +77,26 @@ static const struct verb {
 		"Adds the key to the keymap; kskd takes it at its next "
 		"reload. A key that can leave its\ntoken is refused without "
 		"--extractable.\n"},
+	{"backup", "recipient", ksk_verb_backup_recipient,
+		"--token NAME --label LABEL --output FILE [--pin-file FILE]",
+		"make a token one that backups can be made for",
+		"Makes an RSA key pair that can do nothing but receive keys, "
+		"writes its public half to\nFILE and prints the file's "
+		"fingerprint (SHA-256).\n"},
+	{"key", "backup", ksk_verb_key_backup,
+		"--token NAME --label LABEL --zone ZONE --to FILE "
+		"--fingerprint HEX --output FILE [--algorithm N] "
+		"[--pin-file FILE]",
+		"wrap a key for another token",
+		"--to FILE and --fingerprint HEX: what kskadm backup recipient "
+		"wrote and printed for the\nother token. The key must be "
+		"extractable.\n"},
+	{"key", "restore", ksk_verb_key_restore,
+		"--token NAME --zone ZONE [--extractable] [--pin-file FILE] "
+		"BACKUP",
+		"unwrap a key that was backed up for this token",
+		"Nothing is changed unless the key proves itself. With "
+		"--extractable it can be backed up\nfrom here again.\n"},
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
 		"Prints every error with line and column.\n"},
@@ -88,7 +110,7 @@ print_usage(FILE *out)
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		(void)fprintf(out, "  %s%s%-*s  %s\n", verbs[i].first,
 			verbs[i].second[0] == '\0' ? "" : " ",
-			(int)(14 - strlen(verbs[i].first)), verbs[i].second,
+			(int)(16 - strlen(verbs[i].first)), verbs[i].second,
 			verbs[i].summary);
 	(void)fprintf(out,
 		"\n-c FILE: kskd.yaml, %s unless given.\n"
