@@ -6,10 +6,7 @@
 
 #include "protocol/msg_part.h"
 
-#include <openssl/evp.h>
 #include <string.h>
-
-#define CHAIN_PREFIX "ksk-record-1"
 
 /* Keys of the record's map. */
 enum {
@@ -188,26 +185,6 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;
-}
-
-enum ksk_err
-ksk_record_hash(const uint8_t before[KSK_HASH_LEN], struct ksk_span encoded,
-	uint8_t out_hash[KSK_HASH_LEN])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t hash[EVP_MAX_MD_SIZE];
-	enum ksk_err err = KSK_ERR_CRYPTO;
-	if (ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-		EVP_DigestUpdate(ctx, CHAIN_PREFIX, strlen(CHAIN_PREFIX)) ==
-			1 &&
-		EVP_DigestUpdate(ctx, before, KSK_HASH_LEN) == 1 &&
-		EVP_DigestUpdate(ctx, encoded.data, encoded.len) == 1 &&
-		EVP_DigestFinal_ex(ctx, hash, NULL) == 1) {
-		memcpy(out_hash, hash, KSK_HASH_LEN);
-		err = KSK_OK;
-	}
-	EVP_MD_CTX_free(ctx);
-	return err;
 }
 
 /* The policy's field; true if it was that. */

@@ -85,6 +85,20 @@ KSK_MUST_USE enum ksk_err ksk_record_write(
 KSK_MUST_USE enum ksk_err ksk_record_hash(const uint8_t before[KSK_HASH_LEN],
 	struct ksk_span encoded, uint8_t out_hash[KSK_HASH_LEN]);
 
+/* The same for many records in a row. Opaque. out_hasher: owned,
+ * ksk_record_hasher_free. KSK_ERR_NO_MEMORY, KSK_ERR_CRYPTO. */
+struct ksk_record_hasher;
+KSK_MUST_USE enum ksk_err ksk_record_hasher_new(
+	struct ksk_record_hasher **out_hasher);
+
+/* Accepts NULL and pointers to NULL; sets *hasher to NULL. */
+void ksk_record_hasher_free(struct ksk_record_hasher **hasher);
+
+/* As ksk_record_hash; before and out_hash may be the same. */
+KSK_MUST_USE enum ksk_err ksk_record_hasher_run(
+	struct ksk_record_hasher *hasher, const uint8_t before[KSK_HASH_LEN],
+	struct ksk_span encoded, uint8_t out_hash[KSK_HASH_LEN]);
+
 /*
  * Reads version and text hash out of the encoding of a POLICY record.
  * KSK_ERR_MALFORMED: it is none. Outputs unchanged on failure.

@@ -3,64 +3,11 @@
  * Tests of checkpoint and audit_key: the bytes that are signed, byte for byte
  * as PROTOCOL.md 8 says; signatures by OpenSSL; the one encoding.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/audit_pair.h"
 
-#include <cmocka.h>
-
-#include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "protocol/checkpoint.h"
 #include "protocol/msg.h"
-
-/* A P-256 key made by OpenSSL, and its public half as an audit key. */
-struct pair {
-	EVP_PKEY *pkey;
-	uint8_t rdata[4 + 64];
-};
-
-static struct pair
-make_pair(void)
-{
-	struct pair pair = {.pkey = EVP_EC_gen("P-256")};
-	uint8_t point[65];
-	size_t len = 0;
-
-	assert_non_null(pair.pkey);
-	assert_int_equal(1,
-		EVP_PKEY_get_octet_string_param(pair.pkey,
-			OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len));
-	assert_int_equal(sizeof(point), len);
-	memcpy(pair.rdata, (const uint8_t[]){0, 0, 3, 13}, 4);
-	memcpy(pair.rdata + 4, point + 1, 64);
-	return pair;
-}
-
-/* Signs with OpenSSL and turns DER into r and s at fixed width. */
-static void
-sign(const struct pair *pair, const void *bytes, size_t len, uint8_t out[64])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t der[80];
-	size_t der_len = sizeof(der);
-	const uint8_t *at = der;
-
-	assert_int_equal(1,
-		EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, pair->pkey));
-	assert_int_equal(1, EVP_DigestSign(ctx, der, &der_len, bytes, len));
-	EVP_MD_CTX_free(ctx);
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der_len);
-	assert_non_null(sig);
-	assert_int_equal(32, BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, 32));
-	assert_int_equal(32, BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + 32, 32));
-	ECDSA_SIG_free(sig);
-}
 
 static struct ksk_checkpoint
 make_checkpoint(void)
@@ -114,7 +61,7 @@ static void
 test_verify(void **state)
 {
 	(void)state;
-	struct pair pair = make_pair();
+	struct audit_pair pair = audit_pair_make();
 	struct ksk_verify_key *key = NULL;
 	struct ksk_checkpoint c = make_checkpoint();
 	struct ksk_nonce_proof p = {.head = c, .state = 0};
@@ -127,8 +74,8 @@ test_verify(void **state)
 		KSK_OK, ksk_verify_key_new(ksk_span_of(pair.rdata, 68), &key));
 	ksk_checkpoint_bytes(&c, bytes);
 	ksk_proof_bytes(&p, proof);
-	sign(&pair, bytes, sizeof(bytes), sig);
-	sign(&pair, proof, sizeof(proof), proof_sig);
+	audit_pair_sign(&pair, bytes, sizeof(bytes), sig);
+	audit_pair_sign(&pair, proof, sizeof(proof), proof_sig);
 	assert_int_equal(KSK_OK, ksk_checkpoint_verify(key, &c, span));
 	assert_int_equal(KSK_OK, ksk_proof_verify(key, &p, proof_span));
 
@@ -246,7 +193,7 @@ static void
 test_key_check(void **state)
 {
 	(void)state;
-	struct pair pair = make_pair();
+	struct audit_pair pair = audit_pair_make();
 	struct ksk_fault fault = {""};
 	struct ksk_span rdata = ksk_span_of(pair.rdata, sizeof(pair.rdata));
 
@@ -277,7 +224,7 @@ static void
 test_key_text(void **state)
 {
 	(void)state;
-	struct pair pair = make_pair();
+	struct audit_pair pair = audit_pair_make();
 	struct ksk_fault fault = {""};
 	char text[KSK_AUDIT_KEY_TEXT_CAP], line[2 * KSK_AUDIT_KEY_TEXT_CAP];
 	uint8_t room[KSK_AUDIT_KEY_MAX];
