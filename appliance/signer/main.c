@@ -10,6 +10,7 @@
 #include "appliance/base/log.h"
 #include "appliance/base/sandbox.h"
 #include "appliance/signer/control.h"
+#include "appliance/signer/journal_read.h"
 #include "appliance/signer/outbox.h"
 #include "appliance/signer/pipeline.h"
 #include "appliance/signer/state.h"
@@ -97,9 +98,11 @@ make_room(struct ksk_signer *signer)
 	signer->packet = malloc(KSK_PACKET_MAX);
 	signer->frame = malloc(KSK_FRAME_MAX);
 	signer->tbs = malloc(KSK_TBS_MAX);
+	signer->reading = malloc(KSK_JOURNAL_ROOM);
 	signer->reply = calloc(1, sizeof(*signer->reply));
 	if (signer->packet == NULL || signer->frame == NULL ||
-		signer->tbs == NULL || signer->reply == NULL ||
+		signer->tbs == NULL || signer->reading == NULL ||
+		signer->reply == NULL ||
 		ksk_tickets_new(&signer->tickets) != KSK_OK)
 		no_memory();
 }
@@ -301,6 +304,7 @@ stop(struct ksk_signer *signer)
 	free(signer->packet);
 	free(signer->frame);
 	free(signer->tbs);
+	free(signer->reading);
 	free(signer->reply);
 	free(signer);
 	ksk_child_exit(KSK_EXIT_OK);

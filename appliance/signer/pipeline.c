@@ -11,6 +11,7 @@
 #include "appliance/base/log.h"
 #include "appliance/signer/answer.h"
 #include "appliance/signer/check.h"
+#include "appliance/signer/journal_read.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -96,7 +97,8 @@ unsupported(const struct ksk_request *request)
 	if (request->has_nonce)
 		return "this appliance has no audit key to sign a nonce with: "
 		       "leave out the nonce (field 4)";
-	if (request->op == KSK_OP_STATUS || request->op == KSK_OP_KEYS)
+	if (request->op == KSK_OP_STATUS || request->op == KSK_OP_KEYS ||
+		request->op == KSK_OP_JOURNAL_READ)
 		return NULL;
 	if (request->op != KSK_OP_SIGN)
 		return "this appliance does not know this operation";
@@ -131,6 +133,9 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		return;
 	case KSK_OP_KEYS:
 		take_keys(signer, ticket, client);
+		return;
+	case KSK_OP_JOURNAL_READ:
+		ksk_journal_read_take(signer, ticket, client);
 		return;
 	default:
 		take_sign(signer, ticket, client, now_ms);
@@ -425,6 +430,7 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 			break;
 		case KSK_STAGE_FREE:
 		case KSK_STAGE_TOKEN:
+		case KSK_STAGE_READ:
 		case KSK_STAGE_REPLY:
 			break;
 		}
@@ -510,6 +516,7 @@ void
 ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	collect(signer, now_ms);
+	ksk_journal_read_run(signer);
 	if (commit_due(signer, now_ms))
 		commit(signer, now_ms);
 	ksk_crew_push(&signer->crew, now_ms);
@@ -518,6 +525,8 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 int
 ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 {
+	if (ksk_journal_read_waits(signer))
+		return 0;
 	if (signer->journal_full)
 		return signer->retry_ms > now_ms
 			? (int)(signer->retry_ms - now_ms)

@@ -41,10 +41,13 @@ struct ksk_signer {
 	enum ksk_state told_state; /* last told to kskd */
 	bool told;
 
+	size_t reads; /* requests that wait to read the journal */
+
 	/* scratch, each used within one call */
-	uint8_t *packet; /* KSK_PACKET_MAX */
-	uint8_t *frame;  /* KSK_FRAME_MAX */
-	uint8_t *tbs;    /* KSK_TBS_MAX */
+	uint8_t *packet;  /* KSK_PACKET_MAX */
+	uint8_t *frame;   /* KSK_FRAME_MAX */
+	uint8_t *tbs;     /* KSK_TBS_MAX */
+	uint8_t *reading; /* KSK_JOURNAL_ROOM, of journal_read.h */
 	uint8_t rrsig[KSK_RRSIG_COUNT_MAX][KSK_RRSIG_MAX];
 	struct ksk_reply *reply;
 };

@@ -22,6 +22,7 @@ enum ksk_stage {
 	KSK_STAGE_INTENT,  /* its INTENT record waits for commit */
 	KSK_STAGE_TOKEN,   /* its jobs are queued or asked */
 	KSK_STAGE_RESULT,  /* its RESULT or FAILURE record waits for commit */
+	KSK_STAGE_READ,    /* it reads the journal when its turn comes */
 	KSK_STAGE_REPLY,   /* its reply waits for the frontend */
 };
 

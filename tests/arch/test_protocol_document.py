@@ -123,9 +123,10 @@ class Examples(unittest.TestCase):
 
 class Client(unittest.TestCase):
     def test_compiles(self):
-        source = re.search(r"^```python\n(.*?)^```", DOCUMENT,
-                           re.M | re.S).group(1)
-        compile(source, "PROTOCOL.md", "exec")
+        sources = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
+        self.assertEqual(len(sources), 2)
+        for source in sources:
+            compile(source, "PROTOCOL.md", "exec")
 
 
 if __name__ == "__main__":
