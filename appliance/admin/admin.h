@@ -92,10 +92,14 @@ KSK_MUST_USE enum ksk_err ksk_file_read(const char *path, size_t cap,
 /* ---- verbs: argv without the verb's own words ---- */
 typedef enum ksk_exit ksk_verb(const char *config, int argc, char **argv);
 
+/* Returns true if these words begin with a verb. */
+bool ksk_admin_is_verb(int argc, char *const *argv);
+
 ksk_verb ksk_verb_init, ksk_verb_tls_init, ksk_verb_tls_pin,
 	ksk_verb_token_init, ksk_verb_key_generate, ksk_verb_key_list,
 	ksk_verb_key_dnskey, ksk_verb_key_ds, ksk_verb_key_cds,
 	ksk_verb_key_allow, ksk_verb_backup_recipient, ksk_verb_key_backup,
-	ksk_verb_key_restore, ksk_verb_policy_check;
+	ksk_verb_key_restore, ksk_verb_keymap_show, ksk_verb_policy_check,
+	ksk_verb_ceremony;
 
 #endif

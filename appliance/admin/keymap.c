@@ -213,3 +213,26 @@ out:
 		(void)close(lock);
 	return code;
 }
+
+enum ksk_exit
+ksk_verb_keymap_show(const char *config_path, int argc, char **argv)
+{
+	struct ksk_keymap map = {0};
+	struct ksk_config config;
+	uint8_t *text = NULL;
+	size_t len = 0;
+	enum ksk_exit code;
+
+	if (!ksk_args_read(argc, argv, NULL, 0, NULL, 0))
+		return KSK_EXIT_USAGE;
+	if ((code = ksk_admin_config(config_path, &config)) != KSK_EXIT_OK)
+		return code;
+	code = read_keymap(&config, &text, &len, &map);
+	if (code == KSK_EXIT_OK && len != 0)
+		(void)fwrite(text, 1, len, stdout);
+	else if (code == KSK_EXIT_OK)
+		ksk_say("the keymap is empty");
+	ksk_keymap_free(&map);
+	free(text);
+	return code;
+}

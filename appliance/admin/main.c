@@ -100,6 +100,14 @@ static const struct verb {
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
 		"Prints every error with line and column.\n"},
+	{"keymap", "show", ksk_verb_keymap_show, "",
+		"print the keymap, if it is right", ""},
+	{"ceremony", "", ksk_verb_ceremony, "--transcript FILE SCRIPT",
+		"run a script of steps and leave a transcript",
+		"SCRIPT has one step per line: a verb of kskadm with its "
+		"words, or say \"TEXT\". FILE gets\nevery command, what it "
+		"said and how it ended; its SHA-256 is printed at the end. The\n"
+		"first step that fails is the last.\n"},
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -129,7 +137,7 @@ print_help(const struct verb *verb)
 }
 
 static const struct verb *
-find_verb(int argc, char **argv)
+find_verb(int argc, char *const *argv)
 {
 	for (size_t i = 0; i < VERB_COUNT; i++) {
 		if (strcmp(argv[0], verbs[i].first) != 0)
@@ -139,6 +147,12 @@ find_verb(int argc, char **argv)
 			return &verbs[i];
 	}
 	return NULL;
+}
+
+bool
+ksk_admin_is_verb(int argc, char *const *argv)
+{
+	return argc > 0 && find_verb(argc, argv) != NULL;
 }
 
 static bool
