@@ -30,6 +30,9 @@ find_trouble(const struct ksk_keymap *keymap, const char *token,
 		!ksk_keymap_allows_extractable(keymap, zone, token,
 			ksk_span_of(key->dnskey, key->dnskey_len)))
 		return key->extractable;
+	if (ksk_keymap_has(keymap, token,
+		    ksk_span_of(key->dnskey, key->dnskey_len), true))
+		return "this is the audit key; it signs no RRset";
 	if (job->window.expiration <= job->window.inception)
 		return "the window ends before it begins";
 	if (job->window.expiration - job->window.inception > WINDOW_MAX)

@@ -113,9 +113,14 @@ read_entry(struct ksk_span line, struct ksk_keymap_entry *out)
 	struct ksk_keymap_entry e = {0};
 	const char *ds;
 
-	if (!split(line, f) || !is_word(f[KIND], "ksk"))
+	if (!split(line, f) ||
+		(!is_word(f[KIND], "ksk") && !is_word(f[KIND], "audit")))
 		return "must be \"ksk ZONE TOKEN TAG ALGORITHM DIGESTTYPE "
-		       "DIGEST CKA_ID LABEL\" with single blanks";
+		       "DIGEST CKA_ID LABEL\", or \"audit . TOKEN …\", with "
+		       "single blanks";
+	e.audit = is_word(f[KIND], "audit");
+	if (e.audit && !is_word(f[ZONE], "."))
+		return "an audit key has no zone: write \".\" in its place";
 	if (ksk_name_from_text((const char *)f[ZONE].data, f[ZONE].len, &e.zone,
 		    NULL) != KSK_OK)
 		return "the zone is no domain name";
@@ -135,6 +140,8 @@ read_entry(struct ksk_span line, struct ksk_keymap_entry *out)
 	e.extractable = is_word(f[MARK], MARK_EXTRACTABLE);
 	if (!e.extractable && f[MARK].len != 0)
 		return "the only word behind the label is \"extractable\"";
+	if (e.audit && e.extractable)
+		return "an audit key never leaves its token";
 	*out = e;
 	return NULL;
 }
@@ -158,6 +165,17 @@ grow(struct ksk_keymap *map, size_t *cap)
 	return KSK_OK;
 }
 
+/* One audit key for a token: which of two would sign? */
+static const char *
+second_audit(const struct ksk_keymap *map)
+{
+	const struct ksk_keymap_entry *e = &map->entries[map->count];
+
+	return e->audit && ksk_keymap_audit(map, e->token) != NULL
+		? "the token has an audit key already"
+		: NULL;
+}
+
 static enum ksk_err
 add_line(struct ksk_keymap *map, size_t *cap, struct ksk_span line,
 	size_t number, struct ksk_fault *fault)
@@ -172,6 +190,8 @@ add_line(struct ksk_keymap *map, size_t *cap, struct ksk_span line,
 		return r;
 	}
 	wrong = read_entry(line, &map->entries[map->count]);
+	if (wrong == NULL)
+		wrong = second_audit(map);
 	if (wrong != NULL) {
 		ksk_fault_set(fault, "line %zu: %s", number, wrong);
 		return KSK_ERR_BAD_INPUT;
@@ -318,8 +338,8 @@ ksk_keymap_line(
 		ksk_hex_write(
 			ksk_span_of(entry->id, entry->id_len), id, sizeof(id));
 	label_text(entry->label, label);
-	(void)snprintf(out, KSK_KEYMAP_LINE_CAP, "ksk %s %s %s %s %s%s\n", zone,
-		token, ds, id, label,
+	(void)snprintf(out, KSK_KEYMAP_LINE_CAP, "%s %s %s %s %s %s%s\n",
+		entry->audit ? "audit" : "ksk", zone, token, ds, id, label,
 		entry->extractable ? " " MARK_EXTRACTABLE : "");
 	return KSK_OK;
 }
@@ -336,11 +356,43 @@ allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
 		const struct ksk_keymap_entry *e = &keymap->entries[i];
 
 		/* The cheap comparisons first: the last one hashes. */
-		if (e->ds.tag == key.tag && e->ds.algorithm == key.algorithm &&
+		if (!e->audit && e->ds.tag == key.tag &&
+			e->ds.algorithm == key.algorithm &&
 			(e->extractable || !extractable) &&
 			ksk_name_equal(&e->zone, zone) &&
 			strcmp(e->token, token) == 0 &&
 			ksk_ds_matches(&e->ds, zone, dnskey))
+			return true;
+	}
+	return false;
+}
+
+const struct ksk_keymap_entry *
+ksk_keymap_audit(const struct ksk_keymap *keymap, const char *token)
+{
+	for (size_t i = 0; i < keymap->count; i++) {
+		if (keymap->entries[i].audit &&
+			strcmp(keymap->entries[i].token, token) == 0)
+			return &keymap->entries[i];
+	}
+	return NULL;
+}
+
+bool
+ksk_keymap_has(const struct ksk_keymap *keymap, const char *token,
+	struct ksk_span dnskey, bool audit)
+{
+	struct ksk_dnskey key;
+
+	if (ksk_dnskey_read(dnskey, &key) != KSK_OK)
+		return false;
+	for (size_t i = 0; i < keymap->count; i++) {
+		const struct ksk_keymap_entry *e = &keymap->entries[i];
+
+		if (e->audit == audit && e->ds.tag == key.tag &&
+			e->ds.algorithm == key.algorithm &&
+			strcmp(e->token, token) == 0 &&
+			ksk_ds_matches(&e->ds, &e->zone, dnskey))
 			return true;
 	}
 	return false;

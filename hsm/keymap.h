@@ -10,6 +10,13 @@
  * and optionally the word "extractable" behind it: without that mark a key
  * that can leave its token (CKA_EXTRACTABLE) signs nothing.
  *
+ * And one line per token for the key that signs checkpoints and proofs, with
+ * the root (".") in the zone's place:
+ *
+ *	audit . TOKEN TAG ALGORITHM DIGESTTYPE HEX-DIGEST CKA_ID LABEL
+ *
+ * A key has one purpose: an audit key signs no RRset, a KSK no checkpoint.
+ *
  * CKA_ID is hexadecimal, LABEL has %XX for bytes outside A-Z a-z 0-9 . _ -,
  * and either is "-" when empty. Both help a person to find the object; the
  * digest (a DS) decides. Lines that begin with # are comments.
@@ -36,6 +43,7 @@ struct ksk_keymap_entry {
 	uint8_t id[KSK_CKA_ID_MAX];
 	char label[KSK_LABEL_CAP]; /* CKA_LABEL, "" if none */
 	bool extractable;          /* the mark stands behind the label */
+	bool audit;                /* the audit key; zone is the root */
 };
 
 /* entries: owned, count of them. */
@@ -75,6 +83,17 @@ KSK_MUST_USE enum ksk_err ksk_keymap_line(
  */
 bool ksk_keymap_allows(const struct ksk_keymap *keymap,
 	const struct ksk_name *zone, const char *token, struct ksk_span dnskey);
+
+/*
+ * Finds the audit key that the keymap gives a token, borrowed; NULL if none.
+ */
+const struct ksk_keymap_entry *ksk_keymap_audit(
+	const struct ksk_keymap *keymap, const char *token);
+
+/* Returns true if a key has a line of that kind on this token, for any zone.
+ * dnskey: as for ksk_keymap_allows. */
+bool ksk_keymap_has(const struct ksk_keymap *keymap, const char *token,
+	struct ksk_span dnskey, bool audit);
 
 /* As ksk_keymap_allows, for a key that can leave its token: the entry must
  * have the mark. */

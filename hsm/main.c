@@ -350,6 +350,7 @@ open_token(struct ksk_worker *w, struct ksk_pin **pin, int pin_fd)
 		.module = w->start.module,
 		.init = w->start.init,
 		.uri = w->start.uri,
+		.writable = w->start.anchor,
 	};
 	struct ksk_fault fault = {""};
 	enum ksk_exit code = KSK_EXIT_OK;

@@ -50,6 +50,7 @@ forget_slots(struct ksk_worker *w)
 	free(w->slots);
 	w->slots = NULL;
 	w->slot_count = 0;
+	w->has_audit = false;
 }
 
 static void
@@ -85,6 +86,12 @@ answer(struct ksk_worker *w, const struct ksk_link *to)
 		r = ksk_link_send(to, ksk_buf_span(&w->out), NULL, 0);
 	}
 	return r;
+}
+
+enum ksk_err
+ksk_worker_answer(struct ksk_worker *worker)
+{
+	return answer(worker, &worker->link);
 }
 
 /* ---- the link: KEYS_SET ---- */
@@ -340,6 +347,14 @@ on_link_packet(struct ksk_worker *w, struct ksk_fault *fault)
 		return on_keys_set(w, &body, fault);
 	case KSK_LNK_SIGN:
 		return on_sign(w, &body, fault);
+	case KSK_LNK_AUDIT_ASK:
+		return ksk_worker_on_audit_ask(w, &body);
+	case KSK_LNK_ATTEST:
+		return ksk_worker_on_attest(w, &body, fault);
+	case KSK_LNK_ANCHOR_READ:
+		return ksk_worker_on_anchor_read(w, &body, fault);
+	case KSK_LNK_ANCHOR_WRITE:
+		return ksk_worker_on_anchor_write(w, &body, fault);
 	default:
 		return KSK_ERR_MALFORMED;
 	}

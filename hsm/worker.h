@@ -3,13 +3,14 @@
  * worker - what kskd-token does once it is logged in: answers packets, one
  * after another, until it is told to stop, its peer breaks the format or the
  * token fails. Links come and go; the login stays.
- * Tests: tests/token/test_worker.py
+ * Tests: tests/token/test_worker.py, tests/token/test_audit.py
  */
 #ifndef KSK_HSM_WORKER_H
 #define KSK_HSM_WORKER_H
 
 #include "appliance/base/exit.h"
 #include "appliance/base/start.h"
+#include "hsm/key.h"
 #include "hsm/keymap.h"
 #include "hsm/token.h"
 
@@ -30,6 +31,8 @@ struct ksk_worker {
 	struct ksk_keymap prepared_keymap; /* owned */
 	struct ksk_worker_slot **slots;    /* owned, slot_count; may be NULL */
 	size_t slot_count;
+	bool has_audit; /* the audit key was looked up on this link */
+	struct ksk_key audit;
 	struct ksk_buf in;  /* KSK_PACKET_MAX, owned */
 	struct ksk_buf out; /* KSK_PACKET_MAX, owned */
 	struct ksk_buf tbs; /* KSK_TBS_MAX, owned */
@@ -47,6 +50,22 @@ KSK_MUST_USE enum ksk_err ksk_worker_prepare(struct ksk_worker *worker);
  */
 enum ksk_exit ksk_worker_run(
 	struct ksk_worker *worker, struct ksk_fault *fault);
+
+/* Sends worker->out to the signer, waiting for room. KSK_ERR_CLOSED: it is
+ * gone, or takes nothing. */
+KSK_MUST_USE enum ksk_err ksk_worker_answer(struct ksk_worker *worker);
+
+/* Each answers one packet of the link (worker_audit.c). KSK_ERR_MALFORMED: the
+ * signer broke the format; KSK_ERR_TOKEN with fault: the token failed, and the
+ * worker leaves. */
+KSK_MUST_USE enum ksk_err ksk_worker_on_audit_ask(
+	struct ksk_worker *worker, struct ksk_wire *body);
+KSK_MUST_USE enum ksk_err ksk_worker_on_attest(struct ksk_worker *worker,
+	struct ksk_wire *body, struct ksk_fault *fault);
+KSK_MUST_USE enum ksk_err ksk_worker_on_anchor_read(struct ksk_worker *worker,
+	struct ksk_wire *body, struct ksk_fault *fault);
+KSK_MUST_USE enum ksk_err ksk_worker_on_anchor_write(struct ksk_worker *worker,
+	struct ksk_wire *body, struct ksk_fault *fault);
 
 /* Frees all but the token, which may hang. */
 void ksk_worker_free(struct ksk_worker *worker);

@@ -32,6 +32,7 @@ struct ksk_config_token {
 	char pin_source[KSK_PATH_CAP]; /* path, or credential's name */
 	uint16_t workers;              /* 1..16, default 2 */
 	bool network;
+	bool anchor; /* at most one token has it */
 	char init[KSK_PATH_CAP];
 	uint16_t environment_count;
 	char environment[KSK_ENVIRONMENT_MAX][KSK_PATH_CAP];
@@ -70,6 +71,7 @@ struct ksk_config_user {
  *	    pin: {file: /etc/ksk/pin.main}
  *	    workers: 2
  *	    network: no
+ *	    anchor: yes                       the journal's anchor
  *	    init: ""
  *	    environment: ["SOFTHSM2_CONF=/etc/ksk/softhsm2.conf"]
  *	    paths: [{path: /var/lib/ksk/tokens, access: rw}]     r | rx | rw

@@ -343,6 +343,13 @@ check_tokens(const struct ksk_config_reader *r,
 			return err;
 		workers += c->token[i].workers;
 		for (unsigned k = 0; k < i; k++) {
+			if (c->token[k].anchor && c->token[i].anchor) {
+				ksk_yaml_fault(r->yaml, r->fault, "tokens",
+					"both \"%s\" and \"%s\" have "
+					"`anchor: yes`; one token keeps it",
+					c->token[k].name, c->token[i].name);
+				return KSK_ERR_BAD_INPUT;
+			}
 			if (strcmp(c->token[k].name, c->token[i].name) != 0)
 				continue;
 			ksk_yaml_fault(r->yaml, r->fault, "tokens",

@@ -95,6 +95,7 @@ static const cyaml_schema_field_t token_fields[] = {
 		struct ksk_config_text_token, pin, pin_fields),
 	TOKEN_TEXT(workers, OPTIONAL, NUMBER_MAX_LEN),
 	TOKEN_TEXT(network, OPTIONAL, NUMBER_MAX_LEN),
+	TOKEN_TEXT(anchor, OPTIONAL, NUMBER_MAX_LEN),
 	TOKEN_TEXT(init, OPTIONAL, PATH_MAX_LEN),
 	CYAML_FIELD_SEQUENCE("environment", OPTIONAL,
 		struct ksk_config_text_token, environment, &environment_entry,

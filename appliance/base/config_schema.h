@@ -59,6 +59,7 @@ struct ksk_config_text_token {
 	struct ksk_config_text_pin *pin;
 	char *workers;
 	char *network;
+	char *anchor;
 	char *init;
 	char **environment;
 	unsigned environment_count;

@@ -145,6 +145,19 @@ check_pin(const struct ksk_config_reader *r, unsigned index,
 	return KSK_OK;
 }
 
+static bool
+read_bool(const struct ksk_config_reader *r, unsigned index, const char *name,
+	const char *text, bool *out)
+{
+	char key[KEY_CAP];
+
+	if (text == NULL || ksk_text_bool(text, out) == KSK_OK)
+		return true;
+	ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, name),
+		"\"%s\" is neither yes nor no", text);
+	return false;
+}
+
 static enum ksk_err
 check_small(const struct ksk_config_reader *r, unsigned index,
 	const struct ksk_config_text_token *text, struct ksk_config_token *t)
@@ -161,12 +174,9 @@ check_small(const struct ksk_config_reader *r, unsigned index,
 		return KSK_ERR_BAD_INPUT;
 	}
 	t->workers = (uint16_t)workers;
-	if (text->network != NULL &&
-		ksk_text_bool(text->network, &t->network) != KSK_OK) {
-		ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, "network"),
-			"\"%s\" is neither yes nor no", text->network);
+	if (!read_bool(r, index, "network", text->network, &t->network) ||
+		!read_bool(r, index, "anchor", text->anchor, &t->anchor))
 		return KSK_ERR_BAD_INPUT;
-	}
 	if (text->init != NULL)
 		snprintf(t->init, sizeof t->init, "%s", text->init);
 	return KSK_OK;

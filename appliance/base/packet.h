@@ -14,6 +14,7 @@
 #define KSK_BASE_PACKET_H
 
 #include "appliance/base/link.h"
+#include "protocol/checkpoint.h"
 #include "protocol/dnskey.h"
 #include "protocol/tbs.h"
 #include "protocol/wire.h"
@@ -39,7 +40,15 @@
 	X(KSK_LNK_KEYS_SET, 0x30)   /* signer → worker                    */ \
 	X(KSK_LNK_KEYS_FOUND, 0x31) /* worker → signer                    */ \
 	X(KSK_LNK_SIGN, 0x32)       /* signer → worker                    */ \
-	X(KSK_LNK_SIGNED, 0x33)     /* worker → signer                    */
+	X(KSK_LNK_SIGNED, 0x33)     /* worker → signer                    */ \
+	X(KSK_LNK_AUDIT_ASK, 0x34)  /* signer → worker                */ \
+	X(KSK_LNK_AUDIT_FOUND, 0x35)    /* worker → signer                */ \
+	X(KSK_LNK_ATTEST, 0x36)         /* signer → worker                */ \
+	X(KSK_LNK_ATTESTED, 0x37)       /* worker → signer                */ \
+	X(KSK_LNK_ANCHOR_READ, 0x38)    /* signer → worker                */ \
+	X(KSK_LNK_ANCHOR_FOUND, 0x39)   /* worker → signer                */ \
+	X(KSK_LNK_ANCHOR_WRITE, 0x3a)   /* signer → worker                */ \
+	X(KSK_LNK_ANCHOR_WRITTEN, 0x3b) /* worker → signer                */
 
 enum ksk_packet {
 #define X(name, nr) name = (nr),
@@ -95,8 +104,8 @@ struct ksk_ctl_state {
 	char why[KSK_FAULT_CAP];
 };
 
-KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(
-	enum ksk_packet nr, struct ksk_buf *out); /* READY, STOP */
+KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(enum ksk_packet nr,
+	struct ksk_buf *out); /* READY STOP AUDIT_ASK ANCHOR_READ */
 KSK_MUST_USE enum ksk_err ksk_ctl_number_write(enum ksk_packet nr,
 	uint32_t number, struct ksk_buf *out); /* PREPARE COMMIT ABORT */
 KSK_MUST_USE enum ksk_err ksk_ctl_number_read(
@@ -218,5 +227,72 @@ void ksk_lnk_job_get(struct ksk_wire *body, struct ksk_lnk_job *out);
 void ksk_lnk_signed_put(
 	struct ksk_wire_out *w, const struct ksk_lnk_signed *item);
 void ksk_lnk_signed_get(struct ksk_wire *body, struct ksk_lnk_signed *out);
+
+/* ---- signer ↔ worker: audit key and anchor (packet_audit.c). One request of
+ * these at a time is open at a worker. AUDIT_ASK, ANCHOR_READ: empty. ---- */
+
+/* AUDIT_FOUND: the audit key that the keymap gives this token. key: as
+ * audit_key.h has it, empty if there is none; then why says so. */
+struct ksk_lnk_audit_found {
+	struct ksk_span key;
+	char why[KSK_WHY_CAP];
+};
+
+/* ATTEST: the worker builds the bytes itself (protocol/checkpoint.h), so that
+ * its audit key signs checkpoints and proofs and nothing else. */
+struct ksk_lnk_attest {
+	bool has_nonce; /* a proof; else a checkpoint, state 0 */
+	struct ksk_nonce_proof what;
+};
+
+/* ATTESTED: as SIGNED. */
+struct ksk_lnk_attested {
+	uint8_t outcome; /* enum ksk_job_outcome */
+	struct ksk_span signature;
+	char why[KSK_WHY_CAP];
+};
+
+/* Objects that a worker reports: one, or two after a crash between the making
+ * of the new one and the end of the old. */
+#define KSK_ANCHOR_COUNT_MAX 8u
+
+/* ANCHOR_FOUND: what the token holds. ok: it could be read. */
+struct ksk_lnk_anchor_found {
+	bool ok;
+	size_t count;
+	struct ksk_checkpoint anchor[KSK_ANCHOR_COUNT_MAX];
+	char why[KSK_WHY_CAP]; /* "" if ok */
+};
+
+/* ANCHOR_WRITTEN: ok: it is there, read again, and older ones are gone. */
+struct ksk_lnk_anchor_written {
+	bool ok;
+	char why[KSK_WHY_CAP];
+};
+
+KSK_MUST_USE enum ksk_err ksk_lnk_audit_found_write(
+	const struct ksk_lnk_audit_found *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_audit_found_read(
+	struct ksk_wire *body, struct ksk_lnk_audit_found *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_attest_write(
+	const struct ksk_lnk_attest *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_attest_read(
+	struct ksk_wire *body, struct ksk_lnk_attest *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_attested_write(
+	const struct ksk_lnk_attested *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_attested_read(
+	struct ksk_wire *body, struct ksk_lnk_attested *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_found_write(
+	const struct ksk_lnk_anchor_found *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_found_read(
+	struct ksk_wire *body, struct ksk_lnk_anchor_found *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_write_write(
+	const struct ksk_checkpoint *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_write_read(
+	struct ksk_wire *body, struct ksk_checkpoint *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_written_write(
+	const struct ksk_lnk_anchor_written *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_lnk_anchor_written_read(
+	struct ksk_wire *body, struct ksk_lnk_anchor_written *out);
 
 #endif

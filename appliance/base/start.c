@@ -108,6 +108,10 @@ ksk_start_signer_write(const struct ksk_start_signer *s, struct ksk_buf *out)
 			abort();
 		ksk_wire_put_u16(&w, s->worker_token[i]);
 	}
+	if (s->anchor_token != KSK_TOKEN_NONE &&
+		s->anchor_token >= s->token_count)
+		abort();
+	ksk_wire_put_u16(&w, s->anchor_token);
 	return w.err;
 }
 
@@ -130,6 +134,9 @@ ksk_start_signer_read(struct ksk_span packet, struct ksk_start_signer *out)
 		if (s.worker_token[i] >= s.token_count)
 			ksk_wire_fail(&body, KSK_ERR_MALFORMED);
 	}
+	s.anchor_token = ksk_wire_u16(&body);
+	if (s.anchor_token != KSK_TOKEN_NONE && s.anchor_token >= s.token_count)
+		ksk_wire_fail(&body, KSK_ERR_MALFORMED);
 	err = ksk_wire_end(&body);
 	if (err == KSK_OK)
 		*out = s;
@@ -159,6 +166,7 @@ ksk_start_worker_write(const struct ksk_start_worker *s, struct ksk_buf *out)
 	ksk_wire_put_text(&w, s->uri);
 	ksk_wire_put_text(&w, s->init);
 	ksk_wire_put_u8(&w, s->network ? 1 : 0);
+	ksk_wire_put_u8(&w, s->anchor ? 1 : 0);
 	put_count(&w, s->environment_count, KSK_ENVIRONMENT_MAX);
 	for (size_t i = 0; i < s->environment_count; i++)
 		ksk_wire_put_text(&w, s->environment[i]);
@@ -204,6 +212,7 @@ ksk_start_worker_read(struct ksk_span packet, struct ksk_start_worker *out)
 	ksk_wire_text(&body, s.uri, sizeof s.uri);
 	ksk_wire_text(&body, s.init, sizeof s.init);
 	s.network = read_bool(&body);
+	s.anchor = read_bool(&body);
 	read_worker_lists(&body, &s);
 	err = ksk_wire_end(&body);
 	if (err == KSK_OK)

@@ -40,7 +40,9 @@ struct ksk_start_signer {
 	char token[8][KSK_LABEL_CAP]; /* names, as in the policy */
 	uint16_t worker_count;
 	uint16_t worker_token[KSK_WORKER_COUNT_MAX]; /* index into token */
+	uint16_t anchor_token; /* keeps the journal's anchor; or none */
 };
+#define KSK_TOKEN_NONE 0xffffu
 
 #define KSK_ENVIRONMENT_MAX 16u
 #define KSK_MODULE_PATHS_MAX 16u
@@ -55,6 +57,7 @@ struct ksk_start_worker {
 	char uri[KSK_PATH_CAP];       /* RFC 7512: which token */
 	char init[KSK_PATH_CAP];      /* C_Initialize's reserved string, "" */
 	bool network;
+	bool anchor; /* the journal's anchor is kept on this token */
 	uint16_t environment_count;
 	char environment[KSK_ENVIRONMENT_MAX][KSK_PATH_CAP]; /* NAME=value */
 	uint16_t path_count;

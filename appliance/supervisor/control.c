@@ -82,8 +82,12 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 
 	memcpy(start.appliance, k->settings.appliance, KSK_ID_LEN);
 	memcpy(start.journal, config->journal, sizeof start.journal);
-	for (size_t i = 0; i < config->token_count; i++)
+	start.anchor_token = KSK_TOKEN_NONE;
+	for (uint16_t i = 0; i < config->token_count; i++) {
 		memcpy(start.token[i], config->token[i].name, KSK_LABEL_CAP);
+		if (config->token[i].anchor)
+			start.anchor_token = i;
+	}
 	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++)
 		start.worker_token[k->proc[i].index] = k->proc[i].token;
 	must(ksk_start_signer_write(&start, &packet));
@@ -99,6 +103,7 @@ fill_worker(const struct ksk_proc *proc, const struct ksk_config_token *token,
 		.index = proc->index,
 		.has_sha256 = token->has_sha256,
 		.network = token->network,
+		.anchor = token->anchor,
 		.environment_count = token->environment_count,
 		.path_count = token->path_count,
 	};

@@ -224,8 +224,8 @@ same_token(const struct ksk_config_token *a, const struct ksk_config_token *b)
 		a->has_sha256 == b->has_sha256 &&
 		memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0 &&
 		strcmp(a->uri, b->uri) == 0 && a->workers == b->workers &&
-		a->network == b->network && strcmp(a->init, b->init) == 0 &&
-		same_lists(a, b);
+		a->network == b->network && a->anchor == b->anchor &&
+		strcmp(a->init, b->init) == 0 && same_lists(a, b);
 }
 
 const char *

@@ -135,6 +135,31 @@ try_link(uint16_t nr, struct ksk_span packet, struct ksk_wire body)
 	same(packet, &out);
 }
 
+/* Reads one of the packets that hold one thing and writes it again. */
+static void
+try_audit(uint16_t nr, struct ksk_span packet, struct ksk_wire body)
+{
+	struct ksk_buf out = ksk_buf_of(room, sizeof room);
+	enum ksk_err err = KSK_ERR_MALFORMED;
+
+#define TRY(NR, type, name) \
+	if (nr == KSK_LNK_##NR) { \
+		type value; \
+		err = ksk_lnk_##name##_read(&body, &value); \
+		if (err == KSK_OK) \
+			must(ksk_lnk_##name##_write(&value, &out)); \
+	}
+	TRY(AUDIT_FOUND, struct ksk_lnk_audit_found, audit_found)
+	TRY(ATTEST, struct ksk_lnk_attest, attest)
+	TRY(ATTESTED, struct ksk_lnk_attested, attested)
+	TRY(ANCHOR_FOUND, struct ksk_lnk_anchor_found, anchor_found)
+	TRY(ANCHOR_WRITE, struct ksk_checkpoint, anchor_write)
+	TRY(ANCHOR_WRITTEN, struct ksk_lnk_anchor_written, anchor_written)
+#undef TRY
+	if (err == KSK_OK)
+		same(packet, &out);
+}
+
 static void
 try_start(struct ksk_span packet)
 {
@@ -168,6 +193,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (nr == KSK_CTL_START)
 		try_start(packet);
+	else if (nr >= KSK_LNK_AUDIT_ASK)
+		try_audit(nr, packet, body);
 	else if (nr >= KSK_LNK_REQUESTS && nr != KSK_LNK_PINS)
 		try_link(nr, packet, body);
 	else

@@ -76,10 +76,11 @@ def slice_of(body):
         return {"appliance": r.take(16).hex(), "journal": r.text(),
                 "job_ms": r.num("I"),
                 "tokens": [r.text() for _ in range(r.num("H"))],
-                "workers": [r.num("H") for _ in range(r.num("H"))]}
+                "workers": [r.num("H") for _ in range(r.num("H"))],
+                "anchor": r.num("H")}
     out = {"index": r.num("H"), "token": r.text(), "module": r.text()}
     out["sha256"] = r.take(32).hex() if r.num("B") else None
-    out.update(uri=r.text(), init=r.text(), network=r.num("B"))
+    out.update(uri=r.text(), init=r.text(), network=r.num("B"), anchor=r.num("B"))
     out["environment"] = [r.text() for _ in range(r.num("H"))]
     out["paths"] = [[r.text(), r.num("B")] for _ in range(r.num("H"))]
     return out

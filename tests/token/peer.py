@@ -66,6 +66,11 @@ def keymap_line(zone, token, record, ident="-", label="-"):
             f"{record[3].hex()} {ident} {label}\n")
 
 
+def audit_line(token, record, ident="-", label="-"):
+    return (f"audit . {token} {record[0]} {record[1]} {record[2]} "
+            f"{record[3].hex()} {ident} {label}\n")
+
+
 def temporary(text):
     f = tempfile.TemporaryFile()
     f.write(text.encode())
@@ -77,7 +82,7 @@ class Worker:
     def __init__(self, store, label, keymap="", pin=b"1234", token="main",
                  module=cryptoki.SOFTHSM, uri=None, sha256=None, user=None,
                  environment=None, paths=None, index=0, program=None,
-                 init="", network=False):
+                 init="", network=False, anchor=False):
         self.index = index
         environment = environment if environment is not None else \
             ["SOFTHSM2_CONF=" + store.conf]
@@ -106,7 +111,7 @@ class Worker:
         body += block(module)
         body += b"\1" + sha256 if sha256 else b"\0"
         body += block(uri or "pkcs11:token=" + label) + block(init)
-        body += bytes([network])
+        body += bytes([network, anchor])
         body += struct.pack(">H", len(environment))
         for line in environment:
             body += block(line)

@@ -112,6 +112,7 @@ test_defaults(void **state)
 	assert_string_equal(config.token[0].name, "main");
 	assert_int_equal(config.token[0].workers, 2);
 	assert_false(config.token[0].network);
+	assert_false(config.token[0].anchor);
 	assert_false(config.token[0].has_sha256);
 	assert_int_equal(config.token[0].pin_kind, KSK_PIN_FILE);
 	assert_string_equal(config.token[0].pin_source, "/etc/ksk/pin.main");
@@ -131,6 +132,7 @@ test_every_key(void **state)
 		    "tokens:\n"
 		    "  - {name: a, module: /m, uri: \"pkcs11:token=a\",\n"
 		    "     pin: {credential: pin-a}, workers: 1, network: yes,\n"
+		    "     anchor: yes,\n"
 		    "     init: \"x=y\", environment: [\"A=b\", \"C_1=\"],\n"
 		    "     paths: [{path: /r, access: r}, {path: /x, access: "
 		    "rx},\n"
@@ -148,6 +150,7 @@ test_every_key(void **state)
 	assert_int_equal(config.job_ms, 9000);
 	assert_int_equal(config.token_count, 2);
 	assert_true(config.token[0].network);
+	assert_true(config.token[0].anchor);
 	assert_int_equal(config.token[0].pin_kind, KSK_PIN_CREDENTIAL);
 	assert_string_equal(config.token[0].pin_source, "pin-a");
 	assert_string_equal(config.token[0].environment[1], "C_1=");
@@ -287,6 +290,13 @@ test_refusals_of_tokens(void **state)
 		"tokens[0].workers: ", "number from 1 to 16");
 	check_refused(SMALL "    network: maybe\n",
 		"tokens[0].network: ", "neither yes nor no");
+	check_refused(SMALL "    anchor: 1\n",
+		"tokens[0].anchor: ", "neither yes nor no");
+	check_refused(SMALL
+		"    anchor: yes\n"
+		"  - {name: b, module: /m, uri: \"pkcs11:token=b\", "
+		"pin: {prompt: yes}, anchor: yes}\n",
+		"tokens: ", "one token keeps it");
 	check_refused(SMALL "    environment: [\"A=b\", \"oops\"]\n",
 		"line 8, column 26: tokens[0].environment[1]: ", "NAME=value");
 	check_refused(SMALL "    environment: [\"1A=b\"]\n",

@@ -117,13 +117,14 @@ rewrite_number(uint16_t nr, struct ksk_wire *body, struct ksk_buf *again)
 static void
 test_plain_and_number(void **state)
 {
-	const enum ksk_packet plain[] = {KSK_CTL_READY, KSK_CTL_STOP};
+	const enum ksk_packet plain[] = {KSK_CTL_READY, KSK_CTL_STOP,
+		KSK_LNK_AUDIT_ASK, KSK_LNK_ANCHOR_READ};
 	const enum ksk_packet number[] = {
 		KSK_CTL_PREPARE, KSK_CTL_COMMIT, KSK_CTL_ABORT};
 	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(ksk_ctl_plain_write(plain[i], &buf), KSK_OK);
 		check_packet(rewrite_plain, &buf);
 	}
@@ -472,11 +473,82 @@ test_signed(void **state)
 	assert_int_equal(w.err, KSK_ERR_MALFORMED);
 }
 
+#define REWRITE(type, name) \
+	static enum ksk_err rewrite_##name( \
+		uint16_t nr, struct ksk_wire *body, struct ksk_buf *again) \
+	{ \
+		type value; \
+		const enum ksk_err err = ksk_lnk_##name##_read(body, &value); \
+		(void)nr; \
+		return err != KSK_OK ? err \
+				     : ksk_lnk_##name##_write(&value, again); \
+	}
+REWRITE(struct ksk_lnk_audit_found, audit_found)
+REWRITE(struct ksk_lnk_attest, attest)
+REWRITE(struct ksk_lnk_attested, attested)
+REWRITE(struct ksk_lnk_anchor_found, anchor_found)
+REWRITE(struct ksk_checkpoint, anchor_write)
+REWRITE(struct ksk_lnk_anchor_written, anchor_written)
+
+static void
+test_audit(void **state)
+{
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+	struct ksk_lnk_audit_found found = {
+		.key = ksk_span_of("key", 3), .why = ""};
+	struct ksk_lnk_attest attest = {.has_nonce = true,
+		.what = {.nonce = {1}, .head = {.number = 7}, .state = 3}};
+	struct ksk_lnk_attested done = {
+		.outcome = KSK_JOB_DONE, .signature = ksk_span_of("sig", 3)};
+
+	(void)state;
+	assert_int_equal(ksk_lnk_audit_found_write(&found, &buf), KSK_OK);
+	check_packet(rewrite_audit_found, &buf);
+	found.why[0] = 'x';
+	assert_int_equal(
+		ksk_lnk_audit_found_write(&found, &buf), KSK_ERR_MALFORMED);
+	assert_int_equal(ksk_lnk_attest_write(&attest, &buf), KSK_OK);
+	check_packet(rewrite_attest, &buf);
+	/* A checkpoint has neither nonce nor state. */
+	check_refused(rewrite_attest, &buf, 2, 0);
+	attest = (struct ksk_lnk_attest){.what = {.head = {.time = 9}}};
+	assert_int_equal(ksk_lnk_attest_write(&attest, &buf), KSK_OK);
+	check_packet(rewrite_attest, &buf);
+	check_refused(rewrite_attest, &buf, buf.len - 1, 1);
+	assert_int_equal(ksk_lnk_attested_write(&done, &buf), KSK_OK);
+	check_packet(rewrite_attested, &buf);
+	check_refused(rewrite_attested, &buf, 2, KSK_JOB_FAILED);
+}
+
+static void
+test_anchor(void **state)
+{
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+	struct ksk_lnk_anchor_found found = {.ok = true,
+		.count = 2,
+		.anchor = {{.number = 1}, {.number = 2, .hash = {3}}}};
+	struct ksk_lnk_anchor_written written = {.why = "no"};
+
+	(void)state;
+	assert_int_equal(ksk_lnk_anchor_found_write(&found, &buf), KSK_OK);
+	check_packet(rewrite_anchor_found, &buf);
+	check_refused(rewrite_anchor_found, &buf, 3, 1);
+	check_refused(rewrite_anchor_found, &buf, 3, 9);
+	assert_int_equal(
+		ksk_lnk_anchor_write_write(&found.anchor[1], &buf), KSK_OK);
+	check_packet(rewrite_anchor_write, &buf);
+	assert_int_equal(ksk_lnk_anchor_written_write(&written, &buf), KSK_OK);
+	check_packet(rewrite_anchor_written, &buf);
+	check_refused(rewrite_anchor_written, &buf, 2, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_audit),
+		cmocka_unit_test(test_anchor),
 		cmocka_unit_test(test_plain_and_number),
 		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_link),

@@ -135,6 +135,7 @@ test_worker(void **state)
 		.uri = "pkcs11:",
 		.init = "i",
 		.network = true,
+		.anchor = true,
 		.environment_count = 2,
 		.environment = {"A=b", "C=d"},
 		.path_count = 2,
@@ -169,7 +170,7 @@ test_worker_at_its_limits(void **state)
 	(void)state;
 	memset(&s, 'x', sizeof s);
 	s.index = 63;
-	s.has_sha256 = s.network = true;
+	s.has_sha256 = s.network = s.anchor = true;
 	s.token[sizeof s.token - 1] = s.module[KSK_PATH_CAP - 1] = '\0';
 	s.uri[KSK_PATH_CAP - 1] = s.init[KSK_PATH_CAP - 1] = '\0';
 	s.environment_count = KSK_ENVIRONMENT_MAX;
