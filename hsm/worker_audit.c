@@ -33,8 +33,10 @@ ksk_worker_on_audit_ask(struct ksk_worker *w, struct ksk_wire *body)
 	r = ksk_audit_find(
 		w->token, &w->keymap, w->start.token, &w->audit, found.why);
 	w->has_audit = r == KSK_OK;
-	if (w->has_audit)
+	if (w->has_audit) {
+		found.why[0] = '\0';
 		ksk_audit_public(&w->audit, &rdata);
+	}
 	found.key = ksk_buf_span(&rdata);
 	return send(w, ksk_lnk_audit_found_write(&found, &w->out), r);
 }

@@ -24,12 +24,14 @@ enum ksk_exit ksk_keymap_load(
 bool ksk_keymap_is_of(const struct ksk_keymap_entry *entry, const char *token,
 	const struct ksk_apart_key *key);
 
-/* Adds a line to the keymap, with the mark if the key is extractable, in place
+/* audit: as the token's audit key; zone is the root then. KSK_EXIT_KEY: the
+ * key has the other purpose already, or the token another audit key.
+ * Adds a line to the keymap, with the mark if the key is extractable, in place
  * of one without. Present already: says so, KSK_EXIT_OK. On failure says why
  * and returns the exit code. */
 enum ksk_exit ksk_keymap_add(const struct ksk_config *config,
 	const struct ksk_config_token *token, const struct ksk_name *zone,
-	const struct ksk_apart_key *key);
+	const struct ksk_apart_key *key, bool audit);
 
 /* Checks that the keymap can be read before a key is made for it. */
 enum ksk_exit ksk_keymap_check(const struct ksk_config *config);

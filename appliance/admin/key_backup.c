@@ -231,7 +231,8 @@ static enum ksk_exit
 finish(const struct ksk_config *config, const struct ksk_config_token *token,
 	const struct wish *w, const struct ksk_apart_key *key)
 {
-	enum ksk_exit code = ksk_keymap_add(config, token, &w->zone_name, key);
+	enum ksk_exit code = ksk_keymap_add(
+		config, token, &w->zone_name, key, false);
 
 	ksk_key_print(key, &w->zone_name, KSK_PRINT_DNSKEY | KSK_PRINT_DS);
 	if (code != KSK_EXIT_OK) {

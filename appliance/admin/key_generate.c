@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * key_generate - makes a KSK and gives it to one zone. The keymap's line is
+ * key_generate - makes a KSK and gives it to one zone, or a token's audit key. The keymap's line is
  * written after the key is there; a key without a line signs nothing, and
  * `kskadm key allow` adds the line later.
  */
@@ -8,6 +8,7 @@
 #include "appliance/admin/pins.h"
 #include "appliance/base/clock.h"
 #include "appliance/base/yaml.h"
+#include "protocol/audit_key.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,26 +18,48 @@
 
 struct wish {
 	const char *token, *zone, *algorithm, *bits, *label, *pin_file;
-	bool extractable;
+	bool extractable, audit;
 	struct ksk_name zone_name;
 	unsigned long algorithm_number, bits_number;
 };
+
+/* A KSK is for a zone; the audit key is for none (the root stands there). */
+static bool
+choose_purpose(struct wish *w)
+{
+	if (w->audit) {
+		if (w->zone != NULL || w->extractable) {
+			ksk_say("--audit goes without --zone and "
+				"--extractable");
+			return false;
+		}
+		w->zone = ".";
+		w->algorithm = w->algorithm == NULL ? "13" : w->algorithm;
+		return true;
+	}
+	if (w->zone != NULL && w->algorithm != NULL)
+		return true;
+	ksk_say("--zone and --algorithm are needed, or --audit");
+	return false;
+}
 
 static bool
 read_wish(int argc, char **argv, struct wish *w)
 {
 	const struct ksk_option options[] = {
 		{"token", &w->token, NULL, true},
-		{"zone", &w->zone, NULL, true},
-		{"algorithm", &w->algorithm, NULL, true},
+		{"zone", &w->zone, NULL, false},
+		{"algorithm", &w->algorithm, NULL, false},
 		{"bits", &w->bits, NULL, false},
 		{"label", &w->label, NULL, false},
 		{"pin-file", &w->pin_file, NULL, false},
 		{"extractable", NULL, &w->extractable, false},
+		{"audit", NULL, &w->audit, false},
 	};
 
 	if (!ksk_args_read(argc, argv, options,
 		    sizeof(options) / sizeof(options[0]), NULL, 0) ||
+		!choose_purpose(w) ||
 		!ksk_args_number("algorithm", w->algorithm, 1, 255,
 			&w->algorithm_number) ||
 		!ksk_admin_zone(w->zone, &w->zone_name))
@@ -74,8 +97,8 @@ make_label(const struct ksk_name *zone, char out[KSK_LABEL_CAP])
 		if (!plain)
 			*c = '-';
 	}
-	(void)snprintf(
-		out, KSK_LABEL_CAP - 1, "%.48s-%d", name, tm.tm_year + 1900);
+	(void)snprintf(out, KSK_LABEL_CAP - 1, "%.48s-%d",
+		zone->len == 1 ? "audit" : name, tm.tm_year + 1900);
 }
 
 /* Takes the first letter that makes a label nobody has: one process apart per
@@ -136,12 +159,41 @@ print_snippet(const struct wish *w, const struct ksk_apart_key *key)
 		ksk_time_text(from, ksk_clock_now()));
 }
 
+/* Its public half is what an auditor needs. */
+static enum ksk_exit
+finish_audit(const struct ksk_apart_key *key, enum ksk_exit code)
+{
+	uint8_t rdata[KSK_AUDIT_KEY_MAX];
+	char text[KSK_AUDIT_KEY_TEXT_CAP];
+
+	if (key->dnskey_len <= sizeof(rdata)) {
+		memcpy(rdata, key->dnskey, key->dnskey_len);
+		rdata[0] = KSK_AUDIT_FLAGS >> 8;
+		rdata[1] = KSK_AUDIT_FLAGS & 0xff;
+		if (ksk_audit_key_to_text(ksk_span_of(rdata, key->dnskey_len),
+			    text) == KSK_OK)
+			(void)printf("%s\n", text);
+	}
+	if (code != KSK_EXIT_OK) {
+		ksk_say("the key is made, but it is not in the keymap");
+		return code;
+	}
+	ksk_say("made audit key \"%s\"; the line above is its public half: "
+		"give it to whoever verifies exports of the journal, and "
+		"reload kskd",
+		key->label);
+	return KSK_EXIT_OK;
+}
+
 static enum ksk_exit
 finish(const struct ksk_config *config, const struct ksk_config_token *token,
 	const struct wish *w, const struct ksk_apart_key *key)
 {
-	enum ksk_exit code = ksk_keymap_add(config, token, &w->zone_name, key);
+	enum ksk_exit code = ksk_keymap_add(
+		config, token, &w->zone_name, key, w->audit);
 
+	if (w->audit)
+		return finish_audit(key, code);
 	ksk_key_print(key, &w->zone_name, KSK_PRINT_DNSKEY | KSK_PRINT_DS);
 	print_snippet(w, key);
 	if (code != KSK_EXIT_OK) {

@@ -163,7 +163,7 @@ ksk_verb_key_allow(const char *config_path, int argc, char **argv)
 	if (code == KSK_EXIT_OK)
 		code = judge(&w, key);
 	if (code == KSK_EXIT_OK)
-		code = ksk_keymap_add(&config, token, &w.zone_name, key);
+		code = ksk_keymap_add(&config, token, &w.zone_name, key, false);
 	if (code == KSK_EXIT_OK)
 		ksk_say("key \"%s\" (tag %u) may sign for %s after the next "
 			"reload of kskd",

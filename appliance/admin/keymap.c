@@ -151,10 +151,12 @@ lock_folder(const char *path)
 
 static bool
 fill_entry(const struct ksk_config_token *token, const struct ksk_name *zone,
-	const struct ksk_apart_key *key, struct ksk_keymap_entry *out)
+	const struct ksk_apart_key *key, bool audit,
+	struct ksk_keymap_entry *out)
 {
 	*out = (struct ksk_keymap_entry){
 		.zone = *zone,
+		.audit = audit,
 		.extractable = key->extractable,
 		.id_len = key->id_len,
 	};
@@ -176,10 +178,29 @@ is_there(const struct ksk_keymap *map, const struct ksk_name *zone,
 		: ksk_keymap_allows(map, zone, token, dnskey);
 }
 
+/* A key has one purpose, and a token one audit key. */
+static bool
+has_other_purpose(const struct ksk_keymap *map, const char *token,
+	const struct ksk_apart_key *key, bool audit)
+{
+	if (ksk_keymap_has(map, token,
+		    ksk_span_of(key->dnskey, key->dnskey_len), !audit)) {
+		ksk_say("the keymap gives this key another purpose already: a "
+			"KSK signs no checkpoints, the audit key no RRsets");
+		return true;
+	}
+	if (audit && ksk_keymap_audit(map, token) != NULL) {
+		ksk_say("token %s has an audit key in the keymap already",
+			token);
+		return true;
+	}
+	return false;
+}
+
 enum ksk_exit
 ksk_keymap_add(const struct ksk_config *config,
 	const struct ksk_config_token *token, const struct ksk_name *zone,
-	const struct ksk_apart_key *key)
+	const struct ksk_apart_key *key, bool audit)
 {
 	char line[KSK_KEYMAP_LINE_CAP];
 	struct ksk_fault fault = {""};
@@ -193,12 +214,16 @@ ksk_keymap_add(const struct ksk_config *config,
 
 	if (code != KSK_EXIT_OK)
 		goto out;
-	if (is_there(&map, zone, token->name, key)) {
+	if (has_other_purpose(&map, token->name, key, audit)) {
+		code = KSK_EXIT_KEY;
+		goto out;
+	}
+	if (!audit && is_there(&map, zone, token->name, key)) {
 		ksk_say("the keymap has this key for this zone already");
 		goto out;
 	}
 	code = KSK_EXIT_INTERNAL;
-	if (!fill_entry(token, zone, key, &entry) ||
+	if (!fill_entry(token, zone, key, audit, &entry) ||
 		ksk_keymap_line(&entry, line) != KSK_OK)
 		goto out;
 	len = cut_line(&entry, text, len);

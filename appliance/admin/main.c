@@ -43,14 +43,17 @@ static const struct verb {
 		"one in the configured file\nand a random SO PIN beside it "
 		"(.so): keep that one elsewhere.\n"},
 	{"key", "generate", ksk_verb_key_generate,
-		"--token NAME --zone ZONE --algorithm N [--bits N] "
-		"[--label LABEL] [--extractable] [--pin-file FILE]",
+		"--token NAME (--zone ZONE --algorithm N [--bits N] "
+		"[--extractable] | --audit) [--label LABEL] "
+		"[--pin-file FILE]",
 		"make a KSK in a token and allow it for a zone",
 		"Algorithms: 8, 10 (RSA, --bits 2048 to 4096), 13, 14, 15, "
 		"16. Prints DNSKEY and DS\nrecords and the line for the "
 		"policy. Without --extractable the key never leaves the "
 		"token;\nwith it kskadm key backup can take it to another "
-		"one.\n"},
+		"one.\n--audit makes the token's audit key (algorithm 13), "
+		"which signs checkpoints of the journal\nand no RRset, and "
+		"prints its public half.\n"},
 	{"key", "list", ksk_verb_key_list, "[--token NAME] [--pin-file FILE]",
 		"list the keys of the tokens",
 		"One line per key: token, label, CKA_ID, algorithm, key tag, "
