@@ -17,6 +17,9 @@ ksk_crew_init(struct ksk_crew *crew, const struct ksk_start_signer *start,
 	crew->start = start;
 	crew->keyring = keyring;
 	crew->next_job = 1;
+	crew->audit.token = KSK_TOKEN_NONE;
+	ksk_text_copy(crew->audit.why, sizeof(crew->audit.why),
+		"no worker has looked for the audit key yet");
 	for (size_t i = 0; i < KSK_WORKER_COUNT_MAX; i++)
 		crew->worker[i].link.fd = -1;
 	for (uint16_t i = 0; i < start->worker_count; i++)
@@ -107,6 +110,7 @@ ksk_crew_link(struct ksk_crew *crew, uint16_t index, uint32_t generation,
 {
 	struct ksk_worker *worker = &crew->worker[index];
 	take_back(crew, worker, now_ms);
+	ksk_errand_drop(crew, worker);
 	reset_worker(worker);
 	worker->link = (struct ksk_link){.fd = fd, .generation = generation};
 	worker->born = ++crew->links;
@@ -121,6 +125,7 @@ ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation,
 	if (generation != worker->link.generation)
 		return;
 	take_back(crew, worker, now_ms);
+	ksk_errand_drop(crew, worker);
 	reset_worker(worker);
 }
 
@@ -183,6 +188,7 @@ ksk_crew_look_again(struct ksk_crew *crew)
 {
 	for (uint16_t i = 0; i < crew->start->worker_count; i++)
 		look_at_all(&crew->worker[i]);
+	ksk_errand_look_again(crew);
 }
 
 void
@@ -319,6 +325,9 @@ is_late(const struct ksk_crew *crew, const struct ksk_worker *worker,
 	if (looks &&
 		age_of(worker, worker->set_ms, now_ms) >
 			look_limit(crew, worker))
+		return true;
+	if (worker->errand != 0 && !looks &&
+		age_of(worker, worker->errand_ms, now_ms) > crew->start->job_ms)
 		return true;
 	for (size_t i = 0; i < worker->open_count; i++) {
 		uint64_t ask_ms = worker->open[i]->ask_ms;

@@ -19,6 +19,7 @@
 #ifndef KSK_SIGNER_CREW_H
 #define KSK_SIGNER_CREW_H
 
+#include "appliance/signer/errand.h"
 #include "appliance/signer/keyring.h"
 #include "appliance/signer/ticket.h"
 
@@ -69,6 +70,10 @@ struct ksk_worker {
 	uint64_t set_ms;                   /* when it was sent */
 	bool again;         /* a new round begins after its answer */
 	uint64_t answer_ms; /* when its last packet came */
+	uint16_t errand;    /* answer that is awaited (errand.h), 0: none */
+	uint64_t errand_ms; /* since when */
+	bool audit_asked;
+	bool has_audit;                           /* it found the audit key */
 	uint32_t packet_left[KSK_WORKER_PACKETS]; /* unanswered jobs */
 	size_t open_count;
 	struct ksk_job *open[KSK_WORKER_OPEN_MAX];
@@ -101,6 +106,8 @@ struct ksk_crew {
 	struct ksk_keyring *keyring;
 	struct ksk_worker worker[KSK_WORKER_COUNT_MAX];
 	struct ksk_token_view token[KSK_TOKEN_COUNT_MAX];
+	struct ksk_errand errand;
+	struct ksk_audit_view audit;
 	uint64_t next_job;
 	uint64_t links;    /* made so far */
 	size_t asked;      /* jobs at workers */

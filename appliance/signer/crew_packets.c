@@ -218,6 +218,7 @@ ksk_crew_push(struct ksk_crew *crew, uint64_t now_ms)
 {
 	for (uint16_t i = 0; i < crew->start->worker_count; i++)
 		push_keys(crew, &crew->worker[i], now_ms);
+	ksk_errand_push(crew, now_ms);
 	for (uint16_t t = 0; t < crew->start->token_count; t++) {
 		push_jobs(crew, t, &crew->token[t].again, now_ms);
 		push_jobs(crew, t, &crew->token[t].first, now_ms);
@@ -417,7 +418,14 @@ take_packet(struct ksk_crew *crew, struct ksk_worker *worker,
 	struct ksk_span packet, uint64_t now_ms)
 {
 	struct ksk_wire body;
-	switch (ksk_packet_open(packet, &body)) {
+	uint16_t nr = ksk_packet_open(packet, &body);
+	switch (nr) {
+	case KSK_LNK_AUDIT_FOUND:
+	case KSK_LNK_ATTESTED:
+	case KSK_LNK_ANCHOR_FOUND:
+	case KSK_LNK_ANCHOR_WRITTEN:
+		return ksk_errand_take(
+			crew, worker, (enum ksk_packet)nr, &body);
 	case KSK_LNK_KEYS_FOUND:
 		return take_keys(crew, worker, &body, now_ms);
 	case KSK_LNK_SIGNED:
@@ -438,6 +446,7 @@ ksk_crew_receive(struct ksk_crew *crew, uint16_t index, uint64_t now_ms)
 		/* Its jobs wait for the word that it is dead. */
 		if (err == KSK_ERR_CLOSED) {
 			ksk_link_close(&worker->link);
+			ksk_errand_drop(crew, worker);
 			ksk_crew_prove(crew, worker->token);
 		}
 		return err;

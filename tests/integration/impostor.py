@@ -18,6 +18,7 @@ START, READY, LINK, PREPARE, PREPARED, COMMIT, ABORT, STOP, LOGIN = \
     0, 1, 2, 4, 5, 6, 8, 0xa, 0x13
 REQUESTS, REPLIES, PINS = 0x20, 0x21, 0x23
 KEYS_SET, KEYS_FOUND, SIGN, SIGNED = 0x30, 0x31, 0x32, 0x33
+AUDIT_ASK, AUDIT_FOUND = 0x34, 0x35
 DONE, REFUSED, FAILED = 0, 1, 2
 
 PROGRAM = r"""
@@ -144,6 +145,9 @@ class Life:
 
     def receive(self):
         number, body, _ = self.packet(self.link)
+        if number == AUDIT_ASK:     # no audit key here
+            self.send(AUDIT_FOUND, block("") + block("none"))
+            return self.receive()
         return number, Reader(body)
 
     def is_cut(self, seconds=5):
