@@ -22,7 +22,7 @@ send(struct ksk_crew *crew, struct ksk_worker *worker,
 		KSK_OK)
 		return false;
 	(void)crew;
-	worker->errand = answer;
+	worker->errand = (uint16_t)answer;
 	worker->errand_ms = now_ms;
 	return true;
 }
