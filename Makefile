@@ -2,6 +2,8 @@
 # for. Non-recursive: one program = one folder, one library = one folder.
 
 VERSION   ?= 0.1.0
+# When this version was made, 2026-11-01: no clock that says less is right.
+RELEASED  := 1793491200
 CC        ?= cc
 CLANG     ?= clang
 PYTHON    ?= /usr/bin/python3
@@ -44,6 +46,7 @@ SANITIZE := $(if $(SAN),-fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -DKSK_SANITIZED)
 P11_CFLAGS = $(shell pkg-config --cflags p11-kit-1)
 CPPFLAGS += -I. -D_GNU_SOURCE -DKSK_VERSION='"$(VERSION)"' \
+	-DKSK_RELEASED=UINT64_C\($(RELEASED)\) \
 	-DKSK_SYSCONFDIR='"$(SYSCONFDIR)/ksk"'
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARDEN) $(SANITIZE)
@@ -213,6 +216,14 @@ $(FAULT): $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard tests/fault/*.c))
 	$(Q)$(CC) -shared -o $@ $^ -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs \
 		-Wl,-Bsymbolic $(LDFLAGS)
 
+# The signer with a clock that a test moves, tests/clock_file.c.
+TESTCLOCK := $(BUILD)/testclock/kskd-signer
+$(TESTCLOCK): $(call obj,$(SRC_kskd-signer) tests/clock_file.c) \
+		$(USE_kskd-signer:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_kskd-signer)
+
 # The signer with tests/crash/shim.c between it and the kernel, and what opens
 # the journals that its ends leave. Neither is sanitized: the kernel's calls
 # are not the sanitizer's to see.
@@ -242,7 +253,7 @@ $(MODEL): $(BUILD)/obj/tests/model/judge.o $(LIBS:%=$(BUILD)/lib%.a)
 	$(Q)$(CC) -o $@ $< $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
 		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(EXT_kskd-policy)
 
-test-binaries: $(MODEL) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
+test-binaries: $(MODEL) $(TESTCLOCK) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
 	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
 
 # Programs of the benchmark: bench_<name>.c each, the rest is shared.

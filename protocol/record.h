@@ -20,9 +20,10 @@
 	X(KSK_RECORD_FAILURE, 4, "failure") /* an intent got no signature */ \
 	X(KSK_RECORD_ABANDONED, 5, "abandoned") /* intent cut off by an end */ \
 	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */ \
-	X(KSK_RECORD_ADOPT, 7, "adopt")   /* an answer signed elsewhere */ \
-	X(KSK_RECORD_ATTEST, 8, "attest") /* what a policy says of a zone's \
-					   * parent and past waits */
+	X(KSK_RECORD_ADOPT, 7, "adopt")    /* an answer signed elsewhere */ \
+	X(KSK_RECORD_ATTEST, 8, "attest")  /* what a policy says of a zone's \
+					   * parent and past waits */ \
+	X(KSK_RECORD_ACCEPT, 10, "accept") /* a person ended a hold */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),

@@ -12,6 +12,7 @@
 /* What the two clocks show. The test sets them. */
 static uint64_t test_clock_now = 1790000000;
 static uint64_t test_clock_mono_ms = 1000;
+static bool test_clock_synchronised = true;
 
 uint64_t
 ksk_clock_now(void)
@@ -23,6 +24,12 @@ uint64_t
 ksk_clock_mono_ms(void)
 {
 	return test_clock_mono_ms;
+}
+
+bool
+ksk_clock_synchronised(void)
+{
+	return test_clock_synchronised;
 }
 
 #endif

@@ -65,6 +65,7 @@ keymap: "$work/etc/keymap"
 tls: {key: "$work/etc/tls.key", certificate: "$work/etc/tls.crt"}
 users: $users
 authority: {mode: file}
+clock: {synchronised: no}
 journal: {path: "$work/state/journal/journal.db"}
 tokens:
   - name: main

@@ -103,6 +103,16 @@ static const struct verb {
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
 		"Prints every error with line and column.\n"},
+	{"accept", "clock", ksk_verb_accept_clock, "JOURNAL-ID [--for TIME]",
+		"end clock-hold: the clock is right as it is",
+		"kskd takes the word once, within a second; it is good for an "
+		"hour unless --for says else.\n"},
+	{"accept", "restore", ksk_verb_accept_restore,
+		"JOURNAL-ID NUMBER HASH [--for TIME]",
+		"end restored: go on with this journal",
+		"The words are those of kskctl status. What was signed since "
+		"this journal was copied stays\nunknown: rules that need it "
+		"can't see it.\n"},
 	{"keymap", "show", ksk_verb_keymap_show, "",
 		"print the keymap, if it is right", ""},
 	{"ceremony", "", ksk_verb_ceremony, "--transcript FILE SCRIPT",

@@ -6,6 +6,7 @@
 #include "appliance/base/clock.h"
 
 #include <stdlib.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static struct timespec
@@ -35,4 +36,12 @@ ksk_clock_mono_ms(void)
 	const struct timespec ts = read_clock(CLOCK_BOOTTIME);
 
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+bool
+ksk_clock_synchronised(void)
+{
+	struct timex t = {.modes = 0}; /* reads, sets nothing */
+
+	return ntp_adjtime(&t) != TIME_ERROR && (t.status & STA_UNSYNC) == 0;
 }

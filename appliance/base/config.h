@@ -61,6 +61,7 @@ struct ksk_config_user {
  *	        only if numeric
  *	authority: {mode: file}
  *	journal: {path: /var/lib/ksk/journal/journal.db}
+ *	clock: {synchronised: yes}
  *	limits: {connections: 600, connections-per-address: 64,
  *	         handshake: 5s, idle: 10m, frame: 10s, job: 2s}
  *	tokens:
@@ -87,6 +88,7 @@ struct ksk_config {
 	struct ksk_config_user frontend, signer, policy_user;
 	struct ksk_config_user token_user[KSK_TOKEN_MAX];
 	char journal[KSK_PATH_CAP];
+	bool need_sync; /* clock.synchronised, default yes */
 	struct ksk_start_frontend limits;
 	uint32_t job_ms;
 	uint16_t token_count;

@@ -122,6 +122,19 @@ check_journal(const struct ksk_config_reader *r,
 }
 
 static enum ksk_err
+check_clock(const struct ksk_config_reader *r,
+	const struct ksk_config_text_clock *text, struct ksk_config *c)
+{
+	c->need_sync = true;
+	if (text == NULL || text->synchronised == NULL ||
+		ksk_text_bool(text->synchronised, &c->need_sync) == KSK_OK)
+		return KSK_OK;
+	ksk_yaml_fault(r->yaml, r->fault, "clock.synchronised",
+		"\"%s\" is neither yes nor no", text->synchronised);
+	return KSK_ERR_BAD_INPUT;
+}
+
+static enum ksk_err
 check_authority(const struct ksk_config_reader *r,
 	const struct ksk_config_text_authority *text)
 {
@@ -378,6 +391,7 @@ ksk_config_check(const struct ksk_config_reader *r,
 	if ((err = check_listen(r, text->listen, out_config)) != KSK_OK ||
 		(err = check_paths(r, text, out_config)) != KSK_OK ||
 		(err = check_journal(r, text, out_config)) != KSK_OK ||
+		(err = check_clock(r, text->clock, out_config)) != KSK_OK ||
 		(err = check_authority(r, text->authority)) != KSK_OK ||
 		(err = check_limits(r, text->limits, out_config)) != KSK_OK ||
 		(err = check_tokens(r, text, out_config)) != KSK_OK)

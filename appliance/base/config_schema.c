@@ -38,6 +38,12 @@ static const cyaml_schema_field_t authority_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t clock_fields[] = {
+	TEXT("synchronised", OPTIONAL, struct ksk_config_text_clock,
+		synchronised, NUMBER_MAX_LEN),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t journal_fields[] = {
 	TEXT("path", OPTIONAL, struct ksk_config_text_journal, path,
 		PATH_MAX_LEN),
@@ -125,6 +131,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	TOP_PART(users, users_fields),
 	TOP_PART(authority, authority_fields),
 	TOP_PART(journal, journal_fields),
+	TOP_PART(clock, clock_fields),
 	TOP_PART(limits, limits_fields),
 	CYAML_FIELD_SEQUENCE("tokens", CYAML_FLAG_POINTER,
 		struct ksk_config_text, tokens, &token_entry, 1, KSK_TOKEN_MAX),

@@ -27,6 +27,10 @@ struct ksk_config_text_authority {
 	char *mode;
 };
 
+struct ksk_config_text_clock {
+	char *synchronised;
+};
+
 struct ksk_config_text_journal {
 	char *path;
 };
@@ -76,6 +80,7 @@ struct ksk_config_text {
 	struct ksk_config_text_users *users;
 	struct ksk_config_text_authority *authority;
 	struct ksk_config_text_journal *journal;
+	struct ksk_config_text_clock *clock;
 	struct ksk_config_text_limits *limits;
 	struct ksk_config_text_token *tokens;
 	unsigned tokens_count;

@@ -108,6 +108,7 @@ ksk_start_signer_write(const struct ksk_start_signer *s, struct ksk_buf *out)
 			abort();
 		ksk_wire_put_u16(&w, s->worker_token[i]);
 	}
+	ksk_wire_put_u8(&w, s->need_sync ? 1 : 0);
 	if (s->anchor_token != KSK_TOKEN_NONE &&
 		s->anchor_token >= s->token_count)
 		abort();
@@ -134,6 +135,7 @@ ksk_start_signer_read(struct ksk_span packet, struct ksk_start_signer *out)
 		if (s.worker_token[i] >= s.token_count)
 			ksk_wire_fail(&body, KSK_ERR_MALFORMED);
 	}
+	s.need_sync = read_bool(&body);
 	s.anchor_token = ksk_wire_u16(&body);
 	if (s.anchor_token != KSK_TOKEN_NONE && s.anchor_token >= s.token_count)
 		ksk_wire_fail(&body, KSK_ERR_MALFORMED);

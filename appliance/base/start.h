@@ -40,6 +40,7 @@ struct ksk_start_signer {
 	char token[8][KSK_LABEL_CAP]; /* names, as in the policy */
 	uint16_t worker_count;
 	uint16_t worker_token[KSK_WORKER_COUNT_MAX]; /* index into token */
+	bool need_sync;        /* the kernel's clock must be synchronised */
 	uint16_t anchor_token; /* keeps the journal's anchor; or none */
 };
 #define KSK_TOKEN_NONE 0xffffu

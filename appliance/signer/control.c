@@ -77,6 +77,7 @@ into_force(struct ksk_signer *signer)
 	memset(&signer->prepared, 0, sizeof(signer->prepared));
 	signer->policy_unrecorded = false;
 	signer->review_due = true;
+	ksk_anchorage_hurry(signer);
 	ksk_crew_look_again(&signer->crew);
 	signer->pins_due = true;
 	ksk_log(KSK_LOG_INFO, "policy", "a policy is in force", "version",

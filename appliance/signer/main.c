@@ -10,6 +10,7 @@
 #include "appliance/base/log.h"
 #include "appliance/base/sandbox.h"
 #include "appliance/signer/control.h"
+#include "appliance/signer/hold.h"
 #include "appliance/signer/journal_read.h"
 #include "appliance/signer/outbox.h"
 #include "appliance/signer/pipeline.h"
@@ -61,6 +62,9 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(fchown), /* if it runs as root; no capability helps it */
 	KSK_ALLOW(geteuid),
 	KSK_ALLOW(getpid),
+	/* is the clock synchronised; setting it takes a capability */
+	KSK_ALLOW(adjtimex),
+	KSK_ALLOW(clock_adjtime),
 	/* OpenSSL */
 	KSK_ALLOW(getrandom),
 	KSK_ALLOW(futex),
@@ -162,6 +166,8 @@ open_all(struct ksk_signer *signer, int policy_fd)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	if (ksk_control_first_policy(signer, policy_fd, &fault) != KSK_OK)
 		give_up("policy", &fault, KSK_EXIT_POLICY);
+	if (ksk_hold_begin(signer, &fault) != KSK_OK)
+		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	(void)close(policy_fd);
 }
 
@@ -324,6 +330,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	read_all(signer, &p, packet);
 	uint64_t now_ms = ksk_clock_mono_ms();
 	report_overdue(signer, now_ms);
+	ksk_hold_run(signer, now_ms);
 	ksk_pipeline_run(signer, now_ms);
 	if (signer->policy_unrecorded && !signer->journal_full)
 		ksk_control_retry(signer);
@@ -358,9 +365,13 @@ main(void)
 		if (!signer->stopping)
 			continue;
 		uint64_t now_ms = ksk_clock_mono_ms();
-		if (stop_ms == 0)
+		if (stop_ms == 0) {
 			stop_ms = now_ms + STOP_MS;
-		if (signer->tickets->active_count == 0 || now_ms >= stop_ms) {
+			ksk_anchorage_hurry(signer);
+		}
+		if ((signer->tickets->active_count == 0 &&
+			    !ksk_anchorage_waits(signer)) ||
+			now_ms >= stop_ms) {
 			free(packet);
 			stop(signer);
 		}

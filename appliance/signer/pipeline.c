@@ -11,6 +11,7 @@
 #include "appliance/base/log.h"
 #include "appliance/signer/answer.h"
 #include "appliance/signer/check.h"
+#include "appliance/signer/hold.h"
 #include "appliance/signer/journal_read.h"
 #include "appliance/signer/state.h"
 
@@ -267,6 +268,13 @@ not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
 {
 	if (signer->journal_full) {
 		hold(signer, ticket);
+		return true;
+	}
+	const char *held;
+	enum ksk_state whole = ksk_hold_state(signer, &held);
+	if (whole != KSK_STATE_READY) {
+		ksk_answer_not_ready(signer, ticket, whole, held);
+		ready(ticket);
 		return true;
 	}
 	for (size_t i = 0; i < ticket->job_count; i++) {

@@ -6,6 +6,8 @@
 #ifndef KSK_SIGNER_SIGNER_H
 #define KSK_SIGNER_SIGNER_H
 
+#include "appliance/signer/anchorage.h"
+#include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
@@ -33,6 +35,12 @@ struct ksk_signer {
 	bool journal_full;
 	uint64_t retry_ms; /* when commit is tried again */
 	char journal_why[KSK_WHY_CAP];
+
+	/* what holds the whole (hold.c) */
+	struct ksk_clockguard clock;
+	bool clock_held; /* as the log was told */
+	struct ksk_anchorage anchorage;
+	uint64_t accept_ms; /* when the file accept is looked for next */
 
 	/* what status says */
 	size_t trouble_count; /* zones that can't be signed */

@@ -7,6 +7,7 @@
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/policy/rules.h"
+#include "appliance/signer/hold.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -92,7 +93,13 @@ ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
 		ksk_text_copy(out_why, KSK_WHY_CAP, signer->journal_why);
 		return KSK_STATE_JOURNAL_FULL;
 	}
-	enum ksk_state state = worst_token(signer, out_why);
+	const char *why;
+	enum ksk_state state = ksk_hold_state(signer, &why);
+	if (state == KSK_STATE_RESTORED || state == KSK_STATE_CLOCK_HOLD) {
+		ksk_text_copy(out_why, KSK_WHY_CAP, why);
+		return state;
+	}
+	state = worst_token(signer, out_why);
 	if (state == KSK_STATE_READY && signer->trouble_count > 0) {
 		(void)snprintf(out_why, KSK_WHY_CAP,
 			"%zu zones can't be signed because a KSK can't be "

@@ -255,6 +255,7 @@ class Appliance:
                    f'certificate: "{self.path("etc/tls.crt")}"}}',
             "users": self.users(),
             "authority": "{mode: file}",
+            "clock": "{synchronised: no}",
             "journal": f'{{path: "{self.path("state/journal/journal.db")}"}}',
             "tokens": self.module.entry(self.path("etc/pin.main"))
             if self.module is not None else f"""

@@ -77,7 +77,7 @@ def slice_of(body):
                 "job_ms": r.num("I"),
                 "tokens": [r.text() for _ in range(r.num("H"))],
                 "workers": [r.num("H") for _ in range(r.num("H"))],
-                "anchor": r.num("H")}
+                "need_sync": r.num("B"), "anchor": r.num("H")}
     out = {"index": r.num("H"), "token": r.text(), "module": r.text()}
     out["sha256"] = r.take(32).hex() if r.num("B") else None
     out.update(uri=r.text(), init=r.text(), network=r.num("B"), anchor=r.num("B"))

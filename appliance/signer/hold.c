@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hold - see hold.h. */
+#include "appliance/signer/hold.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/signer/accept.h"
+#include "appliance/signer/anchorage.h"
+
+#include <string.h>
+
+/* How often the file accept is looked for while something is held. */
+#define ACCEPT_MS 1000u
+
+static struct ksk_clock_reading
+read_clocks(void)
+{
+	return (struct ksk_clock_reading){
+		.now = ksk_clock_now(),
+		.boot_ms = ksk_clock_mono_ms(),
+		.synchronised = ksk_clock_synchronised(),
+	};
+}
+
+static bool
+take_latest(void *ctx, const struct ksk_value *column, size_t count)
+{
+	uint64_t *latest = ctx;
+
+	if (count == 1 && column[0].kind == KSK_VALUE_NUMBER)
+		*latest = column[0].number;
+	return false;
+}
+
+enum ksk_err
+ksk_hold_begin(struct ksk_signer *signer, struct ksk_fault *fault)
+{
+	struct ksk_clockguard *clock = &signer->clock;
+	enum ksk_err err;
+
+	clock->need_sync = signer->start.need_sync;
+	clock->released = KSK_RELEASED;
+	/* Records are written in the order of time but for steps of the
+	 * clock, so that the newest of the last ones is the newest. */
+	err = ksk_journal_query(signer->journal,
+		"SELECT max(time) FROM (SELECT time FROM record"
+		" ORDER BY number DESC LIMIT 1000)",
+		NULL, 0, take_latest, &clock->latest, fault);
+	return err != KSK_OK ? err : ksk_anchorage_begin(signer, fault);
+}
+
+static void
+tell_clock(struct ksk_signer *signer, bool held)
+{
+	if (held == signer->clock_held)
+		return;
+	signer->clock_held = held;
+	ksk_log(held ? KSK_LOG_ERROR : KSK_LOG_INFO,
+		held ? "clock-hold" : "clock-good",
+		held ? signer->clock.why : "the clock is believed again", NULL);
+}
+
+enum ksk_state
+ksk_hold_state(struct ksk_signer *signer, const char **out_why)
+{
+	struct ksk_clock_reading reading = read_clocks();
+	enum ksk_state state = ksk_anchorage_state(signer, out_why);
+	bool good = ksk_clockguard_look(&signer->clock, &reading);
+
+	tell_clock(signer, !good);
+	if (state == KSK_STATE_RESTORED)
+		return state;
+	if (!good) {
+		*out_why = signer->clock.why;
+		return KSK_STATE_CLOCK_HOLD;
+	}
+	return state;
+}
+
+static void
+look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
+{
+	const char *why;
+	bool restored = ksk_anchorage_state(signer, &why) == KSK_STATE_RESTORED;
+	unsigned wanted = (restored ? KSK_ACCEPTED_RESTORE : 0) |
+		(signer->clock.held ? KSK_ACCEPTED_CLOCK : 0);
+	unsigned taken;
+
+	if (wanted == 0 || signer->journal_full || now_ms < signer->accept_ms)
+		return;
+	signer->accept_ms = now_ms + ACCEPT_MS;
+	taken = ksk_accept_look(signer->journal, signer->start.journal, wanted,
+		ksk_clock_now());
+	if ((taken & KSK_ACCEPTED_RESTORE) != 0)
+		ksk_anchorage_accept(signer);
+	if ((taken & KSK_ACCEPTED_CLOCK) != 0) {
+		struct ksk_clock_reading reading = read_clocks();
+		ksk_clockguard_accept(&signer->clock, &reading);
+	}
+}
+
+void
+ksk_hold_run(struct ksk_signer *signer, uint64_t now_ms)
+{
+	look_for_accept(signer, now_ms);
+	ksk_anchorage_run(signer, now_ms);
+}
