@@ -66,9 +66,9 @@ check_back(struct ksk_clockguard *g, const struct ksk_clock_reading *r)
 		(void)snprintf(g->why, sizeof(g->why),
 			"the clock says %s, but the journal's newest record is "
 			"of %s; ends a minute after the clock is right again, "
-			"or with `kskadm accept clock` if it is right now",
+			"or with `%s` if it is right now",
 			ksk_time_text(now, r->now),
-			ksk_time_text(latest, g->latest));
+			ksk_time_text(latest, g->latest), g->accept);
 		g->held = true;
 		return false;
 	}
@@ -95,10 +95,13 @@ check_jump(struct ksk_clockguard *g, const struct ksk_clock_reading *r)
 		g->jumped = true;
 		if (step >= KSK_CLOCK_STEP_MS) {
 			(void)has_agreed(g, r);
-			return hold(g,
+			(void)snprintf(g->why, sizeof(g->why),
 				"the clock jumped by an hour or more; ends "
-				"when it is set back, or with `kskadm accept "
-				"clock` if it is right now");
+				"when it is set back, or with `%s` if it is "
+				"right now",
+				g->accept);
+			g->held = true;
+			return false;
 		}
 		if (!has_agreed(g, r))
 			return hold(g,

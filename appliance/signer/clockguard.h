@@ -30,8 +30,9 @@ struct ksk_clock_reading {
 	bool synchronised; /* the kernel says so (adjtimex) */
 };
 
-/* Zero it, then set the first three. */
+/* Zero it, then set the first four. */
 struct ksk_clockguard {
+	char accept[80];   /* the command by which a person ends a hold */
 	bool need_sync;    /* kskd.yaml, clock */
 	uint64_t released; /* no time before the program's release is right */
 	uint64_t latest;   /* time of the newest record */

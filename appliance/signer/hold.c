@@ -7,6 +7,7 @@
 #include "appliance/signer/accept.h"
 #include "appliance/signer/anchorage.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* How often the file accept is looked for while something is held. */
@@ -36,10 +37,15 @@ enum ksk_err
 ksk_hold_begin(struct ksk_signer *signer, struct ksk_fault *fault)
 {
 	struct ksk_clockguard *clock = &signer->clock;
+	char id[2 * KSK_ID_LEN + 1];
 	enum ksk_err err;
 
 	clock->need_sync = signer->start.need_sync;
 	clock->released = KSK_RELEASED;
+	ksk_hex_write(ksk_span_of(ksk_journal_id(signer->journal), KSK_ID_LEN),
+		id, sizeof(id));
+	(void)snprintf(clock->accept, sizeof(clock->accept),
+		"kskadm accept clock %s", id);
 	/* Records are written in the order of time but for steps of the
 	 * clock, so that the newest of the last ones is the newest. */
 	err = ksk_journal_query(signer->journal,

@@ -22,6 +22,7 @@ setup(void **state)
 	(void)state;
 	memset(&guard, 0, sizeof(guard));
 	guard.need_sync = true;
+	memcpy(guard.accept, "kskadm accept clock", 20);
 	guard.released = NOW - 1000;
 	guard.latest = NOW - 10;
 	at = (struct ksk_clock_reading){
