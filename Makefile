@@ -280,9 +280,11 @@ CUTS ?= 5000
 HISTORIES ?= 20000
 SEED ?=
 soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= judged twice
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL)
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(TESTCLOCK)
 	$(Q)KSK_BUILD="$(BUILD)" KSK_HISTORIES=$(HISTORIES) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_model.py
+	$(Q)KSK_BUILD="$(BUILD)" KSK_COPIES=100 \
+		$(PYTHON) tests/integration/test_restored.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_KILLS=$(KILLS) KSK_CUTS=$(CUTS) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/crash/test_crash.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
