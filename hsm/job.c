@@ -5,15 +5,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* RRSIG times are compared in serial arithmetic (RFC 4034 3.1.5, RFC 1982):
- * half the number space is the longest window that means what it says. */
-#define WINDOW_MAX 0x7fffffffu
+/* No policy's window is longer than KSK_VALIDITY_MAX, begins further ahead or is
+ * over for longer. The signer looked at its clock a little earlier. */
+#define CLOCK_SLACK 86400u
+#define NEAR (KSK_VALIDITY_MAX + CLOCK_SLACK)
+
+/* A signer that is taken over must not collect signatures for the years to
+ * come: RRSIG times reach 68 years (RFC 4034 3.1.5). */
+static const char *
+find_window_trouble(struct ksk_window window, uint64_t now)
+{
+	if (window.expiration <= window.inception)
+		return "the window ends before it begins";
+	if (window.expiration - window.inception > KSK_VALIDITY_MAX)
+		return "the window is longer than any policy allows (366 "
+		       "days)";
+	if (window.inception > now && window.inception - now > NEAR)
+		return "the window begins more than 367 days ahead of this "
+		       "worker's clock";
+	if (window.expiration < now && now - window.expiration > NEAR)
+		return "the window is over for more than 367 days by this "
+		       "worker's clock";
+	return NULL;
+}
 
 /* Returns the demand that is not met, NULL if all are. */
 static const char *
 find_trouble(const struct ksk_keymap *keymap, const char *token,
 	const struct ksk_name *zone, const struct ksk_key *key,
-	const struct ksk_lnk_job *job)
+	const struct ksk_lnk_job *job, uint64_t now)
 {
 	const struct ksk_rrset *set = &job->rrset;
 
@@ -24,8 +44,7 @@ find_trouble(const struct ksk_keymap *keymap, const char *token,
 		return "the owner is not the apex of the key's zone";
 	if (!ksk_keymap_allows(keymap, zone, token,
 		    ksk_span_of(key->dnskey, key->dnskey_len)))
-		return "the keymap does not give this key to this zone; allow "
-		       "it with \"kskadm key allow\"";
+		return KSK_JOB_NOT_GIVEN;
 	if (key->extractable != NULL &&
 		!ksk_keymap_allows_extractable(keymap, zone, token,
 			ksk_span_of(key->dnskey, key->dnskey_len)))
@@ -33,25 +52,21 @@ find_trouble(const struct ksk_keymap *keymap, const char *token,
 	if (ksk_keymap_has(keymap, token,
 		    ksk_span_of(key->dnskey, key->dnskey_len), true))
 		return "this is the audit key; it signs no RRset";
-	if (job->window.expiration <= job->window.inception)
-		return "the window ends before it begins";
-	if (job->window.expiration - job->window.inception > WINDOW_MAX)
-		return "the window is longer than an RRSIG can say";
 	if (set->ttl > KSK_TTL_MAX)
 		return "the TTL is above 2147483647 (RFC 2181 8)";
 	if (set->count == 0 || set->count > KSK_RDATA_COUNT_MAX ||
 		!ksk_rrset_is_canonical(set))
 		return "the RRset is not in canonical form";
-	return NULL;
+	return find_window_trouble(job->window, now);
 }
 
 enum ksk_err
 ksk_job_build(const struct ksk_keymap *keymap, const char *token,
 	const struct ksk_name *zone, const struct ksk_key *key,
-	const struct ksk_lnk_job *job, struct ksk_buf *out,
+	const struct ksk_lnk_job *job, uint64_t now, struct ksk_buf *out,
 	char out_why[KSK_WHY_CAP])
 {
-	const char *trouble = find_trouble(keymap, token, zone, key, job);
+	const char *trouble = find_trouble(keymap, token, zone, key, job, now);
 	uint16_t tag = job->revoked ? key->revoked_tag : key->tag;
 	struct ksk_rrsig rrsig;
 	enum ksk_err r = KSK_ERR_BAD_INPUT;

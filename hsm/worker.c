@@ -7,6 +7,7 @@
  */
 #include "hsm/worker.h"
 
+#include "appliance/base/clock.h"
 #include "hsm/job.h"
 #include "hsm/key.h"
 #include "hsm/sign.h"
@@ -22,11 +23,10 @@
  * and has at most two packets open, so this never passes in practice. */
 #define SEND_WAIT_MS 5000
 
+/* A key that was found and may be used; there is no slot for any other. */
 struct ksk_worker_slot {
 	struct ksk_name zone;
-	bool found;
 	struct ksk_key key;
-	char why[KSK_WHY_CAP];
 };
 
 enum ksk_err
@@ -50,6 +50,7 @@ forget_slots(struct ksk_worker *w)
 	free(w->slots);
 	w->slots = NULL;
 	w->slot_count = 0;
+	w->slot_used = 0;
 	w->has_audit = false;
 }
 
@@ -96,9 +97,26 @@ ksk_worker_answer(struct ksk_worker *worker)
 
 /* ---- the link: KEYS_SET ---- */
 
-/* Returns the slot of a number, made on first use; NULL: no memory. */
 static struct ksk_worker_slot *
-slot_make(struct ksk_worker *w, uint32_t number)
+slot_find(struct ksk_worker *w, uint32_t number)
+{
+	return number < w->slot_count ? w->slots[number] : NULL;
+}
+
+static void
+slot_forget(struct ksk_worker *w, uint32_t number)
+{
+	if (slot_find(w, number) == NULL)
+		return;
+	free(w->slots[number]);
+	w->slots[number] = NULL;
+	w->slot_used--;
+}
+
+/* Keeps a copy of an empty slot. */
+static enum ksk_err
+slot_keep(struct ksk_worker *w, uint32_t number,
+	const struct ksk_worker_slot *slot)
 {
 	if (number >= w->slot_count) {
 		size_t count = number + 1;
@@ -106,30 +124,21 @@ slot_make(struct ksk_worker *w, uint32_t number)
 			w->slots, count * sizeof(*more));
 
 		if (more == NULL)
-			return NULL;
+			return KSK_ERR_NO_MEMORY;
 		memset(more + w->slot_count, 0,
 			(count - w->slot_count) * sizeof(*more));
 		w->slots = more;
 		w->slot_count = count;
 	}
+	w->slots[number] = malloc(sizeof(*slot));
 	if (w->slots[number] == NULL)
-		w->slots[number] = calloc(1, sizeof(struct ksk_worker_slot));
-	return w->slots[number];
+		return KSK_ERR_NO_MEMORY;
+	*w->slots[number] = *slot;
+	w->slot_used++;
+	return KSK_OK;
 }
 
-static void
-put_found(struct ksk_wire_out *out, uint32_t number,
-	const struct ksk_worker_slot *slot)
-{
-	struct ksk_lnk_key_found item = {.slot = number};
-
-	if (slot->found)
-		item.dnskey = ksk_span_of(
-			slot->key.dnskey, slot->key.dnskey_len);
-	else
-		memcpy(item.why, slot->why, sizeof(item.why));
-	ksk_lnk_key_found_put(out, &item);
-}
+#define SLOTS_PER_LINE 4u
 
 /* More than any module's limit. */
 #define LIMIT_MAX 8u
@@ -144,71 +153,111 @@ is_among(const unsigned long *handles, size_t count, unsigned long handle)
 	return false;
 }
 
-/* Said now and not at the key's first signature, which would fail. */
-static void
-keep_limit(struct ksk_worker *w, struct ksk_worker_slot *slot)
+/* Returns false if the module can't sign with one key more. */
+static bool
+is_within_limit(const struct ksk_worker *w, const struct ksk_key *key,
+	char why[KSK_WHY_CAP])
 {
 	const size_t max = ksk_token_keys_max(w->token);
 	unsigned long handles[LIMIT_MAX];
 	size_t count = 0;
 
-	if (max == 0 || max > LIMIT_MAX || !slot->found)
-		return;
+	if (max == 0 || max > LIMIT_MAX)
+		return true;
 	for (size_t i = 0; i < w->slot_count && count < max; i++) {
 		const struct ksk_worker_slot *s = w->slots[i];
 
-		if (s != NULL && s != slot && s->found &&
-			!is_among(handles, count, s->key.handle))
+		if (s != NULL && !is_among(handles, count, s->key.handle))
 			handles[count++] = s->key.handle;
 	}
-	if (count < max || is_among(handles, count, slot->key.handle))
-		return;
-	slot->found = false;
-	(void)snprintf(slot->why, sizeof(slot->why),
+	if (count < max || is_among(handles, count, key->handle))
+		return true;
+	(void)snprintf(why, KSK_WHY_CAP,
 		"too many keys: this module can sign with %zu keys of one "
 		"token; put this one on another token, which has workers of "
 		"its own",
 		max);
+	return false;
 }
 
-/* A key that can leave its token needs the keymap's mark. In a reload the
- * signer may ask before this worker has its COMMIT: the prepared keymap counts
- * here too. What is signed is decided per job, by the keymap in force. */
+/* Does a keymap give this key to this zone, and name it where it can leave its
+ * token? out_why: if not. */
 static bool
-is_accepted(const struct ksk_worker *w, const struct ksk_name *zone,
-	const struct ksk_key *key)
+is_given(const struct ksk_keymap *keymap, const char *token,
+	const struct ksk_name *zone, const struct ksk_key *key,
+	const char **out_why)
 {
 	struct ksk_span dnskey = ksk_span_of(key->dnskey, key->dnskey_len);
 
-	return key->extractable == NULL ||
-		ksk_keymap_allows_extractable(
-			&w->keymap, zone, w->start.token, dnskey) ||
-		(w->prepared &&
-			ksk_keymap_allows_extractable(&w->prepared_keymap, zone,
-				w->start.token, dnskey));
+	if (!ksk_keymap_allows(keymap, zone, token, dnskey))
+		*out_why = KSK_JOB_NOT_GIVEN;
+	else if (key->extractable != NULL &&
+		!ksk_keymap_allows_extractable(keymap, zone, token, dnskey))
+		*out_why = key->extractable;
+	else
+		return true;
+	return false;
 }
 
+/* In a reload the signer may ask before this worker has its COMMIT: the
+ * prepared keymap counts here too. What is signed is decided per job, by the
+ * keymap in force. */
+static bool
+is_accepted(const struct ksk_worker *w, const struct ksk_name *zone,
+	const struct ksk_key *key, char why[KSK_WHY_CAP])
+{
+	const char *text = "";
+	const char *other;
+
+	if (is_given(&w->keymap, w->start.token, zone, key, &text) ||
+		(w->prepared &&
+			is_given(&w->prepared_keymap, w->start.token, zone, key,
+				&other)))
+		return true;
+	(void)snprintf(why, KSK_WHY_CAP, "%s", text);
+	return false;
+}
+
+/* What a signer can make a worker hold is bounded by what root wrote. The
+ * factor leaves room for keys that a policy names in other words. */
+static bool
+has_room(const struct ksk_worker *w, char why[KSK_WHY_CAP])
+{
+	if (w->slot_used <
+		SLOTS_PER_LINE * (w->keymap.count + w->prepared_keymap.count))
+		return true;
+	(void)snprintf(why, KSK_WHY_CAP,
+		"too many slots: the policy has named the keys of the keymap "
+		"in more ways than %u each; restart kskd",
+		SLOTS_PER_LINE);
+	return false;
+}
+
+/* Why a key can't be used is said now, not at its first signature. */
 static enum ksk_err
 look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	const struct ksk_lnk_key *item, struct ksk_wire_out *out)
 {
-	struct ksk_worker_slot *slot;
+	struct ksk_lnk_key_found answered = {.slot = item->slot};
+	struct ksk_worker_slot slot = {.zone = item->zone};
+	enum ksk_err r = KSK_OK;
 
 	if (item->slot >= KSK_SLOT_COUNT_MAX)
 		return KSK_ERR_TOO_LARGE;
-	slot = slot_make(w, item->slot);
-	if (slot == NULL)
-		return KSK_ERR_NO_MEMORY;
-	slot->zone = item->zone;
-	slot->found = ksk_key_find(inventory, w->token, &item->zone, &item->ds,
-			      item->label, &slot->key, slot->why) == KSK_OK;
-	if (slot->found && !is_accepted(w, &item->zone, &slot->key)) {
-		slot->found = false;
-		(void)snprintf(slot->why, sizeof(slot->why), "%s",
-			slot->key.extractable);
+	slot_forget(w, item->slot);
+	if (ksk_key_find(inventory, w->token, &item->zone, &item->ds,
+		    item->label, &slot.key, answered.why) == KSK_OK &&
+		is_accepted(w, &item->zone, &slot.key, answered.why) &&
+		is_within_limit(w, &slot.key, answered.why) &&
+		has_room(w, answered.why)) {
+		r = slot_keep(w, item->slot, &slot);
+		answered.dnskey = ksk_span_of(
+			slot.key.dnskey, slot.key.dnskey_len);
+		answered.why[0] = '\0';
 	}
-	keep_limit(w, slot);
-	put_found(out, item->slot, slot);
+	if (r != KSK_OK)
+		return r;
+	ksk_lnk_key_found_put(out, &answered);
 	return out->err;
 }
 
@@ -240,12 +289,6 @@ on_keys_set(
 
 /* ---- the link: SIGN ---- */
 
-static struct ksk_worker_slot *
-slot_find(struct ksk_worker *w, uint32_t number)
-{
-	return number < w->slot_count ? w->slots[number] : NULL;
-}
-
 /* Fills the outcome of a job; KSK_ERR_TOKEN with fault: the worker leaves
  * after this packet. signature: room of the answer. */
 static enum ksk_err
@@ -257,14 +300,13 @@ sign_one(struct ksk_worker *w, const struct ksk_lnk_job *job,
 	enum ksk_err r;
 
 	out->outcome = KSK_JOB_REFUSED;
-	if (slot == NULL || !slot->found) {
-		(void)snprintf(out->why, sizeof(out->why), "%s",
-			slot == NULL ? "no key was looked up for this slot"
-				     : slot->why);
+	if (slot == NULL) {
+		(void)snprintf(out->why, sizeof(out->why),
+			"no usable key was found for this slot");
 		return KSK_OK;
 	}
 	if (ksk_job_build(&w->keymap, w->start.token, &slot->zone, &slot->key,
-		    job, &w->tbs, out->why) != KSK_OK)
+		    job, ksk_clock_now(), &w->tbs, out->why) != KSK_OK)
 		return KSK_OK;
 	r = ksk_sign(
 		w->token, &slot->key, ksk_buf_span(&w->tbs), signature, fault);

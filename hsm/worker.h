@@ -14,7 +14,9 @@
 #include "hsm/keymap.h"
 #include "hsm/token.h"
 
-/* Slots of one link: as many KSKs as one token is thought to hold. */
+/* Numbers of slots of one link: as many KSKs as one token is thought to hold.
+ * Memory is taken for keys that are found and that the keymap gives, so this
+ * many are had only with a keymap as long. */
 #define KSK_SLOT_COUNT_MAX 65536u
 
 /* Opaque: one slot of the link (worker.c). */
@@ -30,7 +32,7 @@ struct ksk_worker {
 	uint32_t prepared_number;
 	struct ksk_keymap prepared_keymap; /* owned */
 	struct ksk_worker_slot **slots;    /* owned, slot_count; may be NULL */
-	size_t slot_count;
+	size_t slot_count, slot_used;      /* length; not NULL */
 	bool has_audit; /* the audit key was looked up on this link */
 	struct ksk_key audit;
 	struct ksk_buf in;  /* KSK_PACKET_MAX, owned */

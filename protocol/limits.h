@@ -37,6 +37,10 @@
  * algorithms. */
 #define KSK_RRSIG_COUNT_MAX 8u
 
+/* From inception to expiration, and how far ahead an inception may be, in
+ * seconds: a year's ceremonies. Workers demand it too, by their own clock. */
+#define KSK_VALIDITY_MAX (366u * 86400u)
+
 /* Bytes to be signed for the largest RRset: RRSIG prefix, then for each record
  * owner, 10 bytes, RDATA. */
 #define KSK_TBS_MAX \

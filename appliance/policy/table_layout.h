@@ -48,7 +48,6 @@ struct ksk_table_head {
 #define KSK_ZONE_COUNT_MAX 1000000u
 #define KSK_ZONE_CLIENT_MAX 64u
 #define KSK_TAG_PAIR_MAX 16u
-#define KSK_VALIDITY_MAX (366u * 86400u)
 #define KSK_DURATION_MAX (36500ull * 86400ull)
 #define KSK_TIME_MAX 253402300799ull /* 9999-12-31T23:59:59Z */
 #define KSK_RATE_MAX 1000000u

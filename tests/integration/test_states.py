@@ -107,6 +107,11 @@ class States(unittest.TestCase):
                 return None
         reply = ap.wait_for(asked)
         self.assertEqual(reply[2], ap.NOT_READY)
+        # And says so before anything is signed.
+        self.wait_state(3)
+        with a.peer() as peer:
+            keys = peer.ask(ap.KEYS, {1: ap.wire_name(a.zone)})
+        self.assertIn("kskadm key allow", repr(keys))
         a.write("etc/keymap", keymap)
         a.reload()
         ap.wait_for(lambda: self.sign()[0][2] == ap.DONE)

@@ -48,8 +48,10 @@ class Keys(unittest.TestCase):
         for word in words:
             self.assertIn(word, why)
         self.assertLess(len(why), 400)
-        self.assertEqual(worker.sign(slot=0, zone=ZONE, rdatas=[key]),
-                         (peer.REFUSED, b"", why))
+        outcome, signature, text = worker.sign(slot=0, zone=ZONE,
+                                               rdatas=[key])
+        self.assertEqual((outcome, signature), (peer.REFUSED, b""))
+        self.assertIn("no usable key was found", text)
         return why
 
     def signs(self, worker, key, slot=0):
@@ -180,7 +182,7 @@ class Keys(unittest.TestCase):
                 peer.keymap_line(ZONE, "second", ds(ZONE, out), **mark)):
             worker = peer.Worker(self.store, "ksk", keymap=line)
             self.workers.append(worker)
-            self.refused(worker.ready().connect(), out, "a", "extractable")
+            self.refused(worker.ready().connect(), out, "a", "keymap")
 
     def test_not_sensitive(self):
         with Session(self.store, "ksk") as t:
@@ -273,7 +275,7 @@ class Keys(unittest.TestCase):
                               KEY_TYPE=cryptoki.CKK_EC, LABEL=f"s{i}",
                               ID=i.to_bytes(2, "big"), EC_POINT=point,
                               EC_PARAMS=cryptoki.CURVE[13]))
-        worker = self.worker(key)
+        worker = self.worker(*[key] * 6)
         begin = time.monotonic()
         found = worker.keys([(i, ZONE, ds(ZONE, key), "a")
                              for i in range(24)])
