@@ -42,6 +42,8 @@ class Module:
     network = False
     init = ""
     lacks = {}           # name of KEYS: words of the reason expected
+    wraps = ()           # names of KEYS that can be backed up
+    wraps_not = ""       # words of the reason for all others
     keys_max = 100       # different keys that one worker can sign with
     remote = None        # the process that the module talks to, if any
 
@@ -112,6 +114,8 @@ class SoftHsm(Module):
     title = "SoftHSM 2.6.1"
     module = ap.SOFTHSM
     workers = 2
+    wraps = tuple(x for x in KEYS if x not in ("ed25519", "ed448"))
+    wraps_not = "does not wrap this kind of key"
 
     def __init__(self):
         super().__init__()
@@ -137,6 +141,7 @@ class Tpm(Module):
     lacks = {"rsa4096": "1024 to 3072 bits", "ed25519": "no mechanism",
              "ed448": "no mechanism"}
     keys_max = 2
+    wraps_not = "no mechanism for wrapping by RSA"
 
     def __init__(self):
         super().__init__()
@@ -250,6 +255,7 @@ class P11Kit(SoftHsm):
     title = "p11-kit 0.24.1 remote (SoftHSM behind)"
     module = f"{LIB}/pkcs11/p11-kit-client.so"
     pin = "remote-1234"
+    wraps, wraps_not = (), "no mechanism for AES key wrap"
     lacks = {"ed25519": "no mechanism", "ed448": "no mechanism"}
 
     def __init__(self):
@@ -319,6 +325,7 @@ def table():
     rows = [["algorithm", *(m.title for m in TESTED)],
             ["---"] * (1 + len(TESTED))]
     for name, shown in NAMES.items():
-        rows.append([shown, *("no" if name in m.lacks else "yes"
+        rows.append([shown, *("no" if name in m.lacks else
+                              "yes, backup" if name in m.wraps else "yes"
                               for m in TESTED)])
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)

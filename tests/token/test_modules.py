@@ -133,6 +133,37 @@ class Suite:
             self.assertIn(words, done.err)
         self.assertNotIn("unusable", self.a.kskadm("key", "list").out)
 
+    def test_keys_for_backups_are_made_where_they_can_be(self):
+        """Else there is a reason, and no key."""
+        a, to = self.a, self.a.path("recipient")
+        done = a.kskadm("backup", "recipient", "--token", "main", "--label",
+                        "in", "--output", to, check=False)
+        self.assertEqual(done.returncode, 0 if self.m.wraps else EXIT_KEY)
+        fingerprint = done.out.strip()
+        if not self.m.wraps:
+            self.assertIn("use the vendor's own backup", done.err)
+        for name in self.m.can:
+            algorithm, bits = KEYS[name]
+            label, zone = f"b-{name}", zone_of(name)
+            more = ["--bits", bits] if bits else []
+            done = a.kskadm(
+                "key", "generate", "--token", "main", "--zone", zone,
+                "--algorithm", algorithm, "--label", label, "--extractable",
+                *more, check=False)
+            if name in self.m.wraps:
+                self.assertEqual(done.returncode, 0, done.err)
+                a.kskadm("key", "backup", "--token", "main", "--label",
+                         label, "--zone", zone, "--to", to, "--fingerprint",
+                         fingerprint, "--algorithm", algorithm, "--output",
+                         a.path(label))
+            else:
+                self.assertEqual(done.returncode, EXIT_KEY, done.err)
+                self.assertIn(self.m.wraps_not, done.err)
+        self.assertEqual(
+            sorted(x.split()[1] for x in a.kskadm("key", "list").out
+                   .splitlines() if x.split()[1].startswith("b-")),
+            sorted(f"b-{name}" for name in self.m.wraps))
+
     def test_a_key_that_is_not_there_has_a_reason(self):
         worker = self.up()
         for name, (algorithm, _) in KEYS.items():
