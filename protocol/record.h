@@ -22,7 +22,7 @@
 	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */ \
 	X(KSK_RECORD_ADOPT, 7, "adopt")    /* an answer signed elsewhere */ \
 	X(KSK_RECORD_ATTEST, 8, "attest")  /* what a policy says of a zone's \
-					   * parent and past waits */ \
+					   * parent and waits */ \
 	X(KSK_RECORD_ACCEPT, 10, "accept") /* a person ended a hold */
 
 enum ksk_record_kind {
@@ -67,7 +67,7 @@ struct ksk_record {
 	uint64_t seen;         /* when, seconds */
 	size_t attested_count;
 	struct ksk_ds attested[KSK_KSK_COUNT_MAX];
-	bool has_waits; /* those of the policy before, where one shrank */
+	bool has_waits; /* of the policy, where they are new or others */
 	uint64_t zone_max_ttl, parent_ds_ttl; /* seconds */
 	size_t proven_count;
 	/* keys whose possession the request proved, SHA-256 */

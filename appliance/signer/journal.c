@@ -164,6 +164,7 @@ adopt_staged(struct ksk_journal *journal)
 			sizeof(journal->policy_hash));
 	}
 	journal->head = staged_head(journal);
+	journal->commits++;
 	if (journal->head.number - journal->open_written >= KSK_OPEN_EVERY)
 		journal->open_written = journal->head.number;
 	journal->staged_count = 0;
@@ -198,6 +199,18 @@ ksk_journal_open_from(const struct ksk_journal *journal)
 {
 	return journal->open_count > 0 ? journal->open[0]
 				       : staged_head(journal).number + 1;
+}
+
+const char *
+ksk_journal_path(const struct ksk_journal *journal)
+{
+	return journal->path;
+}
+
+uint64_t
+ksk_journal_commits(const struct ksk_journal *journal)
+{
+	return journal->commits;
 }
 
 const uint8_t *

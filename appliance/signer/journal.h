@@ -131,6 +131,13 @@ KSK_MUST_USE enum ksk_err ksk_journal_state_get(struct ksk_journal *journal,
  * journal that was made anew has others. */
 const uint8_t *ksk_journal_id(const struct ksk_journal *journal);
 
+/* Returns its path, borrowed. */
+const char *ksk_journal_path(const struct ksk_journal *journal);
+
+/* Returns how many commits wrote something since it was opened: what was
+ * staged at another count is durable. */
+uint64_t ksk_journal_commits(const struct ksk_journal *journal);
+
 /* Returns the number of the oldest record that an open intent needs: none
  * from it on may be pruned. */
 uint64_t ksk_journal_open_from(const struct ksk_journal *journal);

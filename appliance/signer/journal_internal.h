@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * journal_internal - what journal.c and journal_open.c share. Nobody else
- * includes it.
+ * journal_internal - what the files journal*.c share. Nobody else includes it.
  */
 #ifndef KSK_SIGNER_JOURNAL_INTERNAL_H
 #define KSK_SIGNER_JOURNAL_INTERNAL_H
@@ -56,6 +55,7 @@ struct ksk_journal {
 	char path[KSK_PATH_CAP];
 	uint8_t id[KSK_ID_LEN];
 	struct ksk_head head;
+	uint64_t commits; /* that wrote something, since it was opened */
 	bool has_policy;
 	uint64_t policy_version;
 	uint8_t policy_hash[KSK_HASH_LEN];
