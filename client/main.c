@@ -18,6 +18,7 @@ static const struct ksk_verb *const verbs[] = {
 	&ksk_verb_keys,
 	&ksk_verb_sign,
 	&ksk_verb_policy,
+	&ksk_verb_journal,
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(*verbs))

@@ -43,6 +43,7 @@ extern const struct ksk_verb ksk_verb_status;
 extern const struct ksk_verb ksk_verb_keys;
 extern const struct ksk_verb ksk_verb_sign;
 extern const struct ksk_verb ksk_verb_policy;
+extern const struct ksk_verb ksk_verb_journal;
 
 /* Returned by ksk_args_next besides indices of options. */
 #define KSK_ARGS_END (-1)  /* only operands are left */

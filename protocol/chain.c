@@ -187,8 +187,8 @@ find_trusted(struct ksk_chain *chain, struct ksk_span key)
 	return NULL;
 }
 
-static enum ksk_err
-check_signature(struct ksk_chain *chain,
+enum ksk_err
+ksk_chain_signature(struct ksk_chain *chain,
 	const struct ksk_signed_checkpoint *checkpoint, struct ksk_fault *fault)
 {
 	struct trusted *t = find_trusted(chain, checkpoint->key);
@@ -243,7 +243,8 @@ ksk_chain_checkpoint(struct ksk_chain *chain,
 		return KSK_ERR_MALFORMED;
 	}
 	if (chain->trusted_count > 0) {
-		enum ksk_err err = check_signature(chain, checkpoint, fault);
+		enum ksk_err err = ksk_chain_signature(
+			chain, checkpoint, fault);
 		if (err != KSK_OK)
 			return err;
 		state->proven = true;

@@ -77,6 +77,14 @@ KSK_MUST_USE enum ksk_err ksk_chain_checkpoint(struct ksk_chain *chain,
 	struct ksk_fault *fault);
 
 /*
+ * Checks a checkpoint's signature alone, by a trusted key.
+ * KSK_ERR_BAD_SIGNATURE with fault; KSK_ERR_CRYPTO.
+ */
+KSK_MUST_USE enum ksk_err ksk_chain_signature(struct ksk_chain *chain,
+	const struct ksk_signed_checkpoint *checkpoint,
+	struct ksk_fault *fault);
+
+/*
  * Follows one item of an export: header first, once.
  * Errors as above; KSK_ERR_MALFORMED also for a mark over another record or
  * hash, and for an item that is out of place.

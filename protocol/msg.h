@@ -349,6 +349,14 @@ KSK_MUST_USE enum ksk_err ksk_reply_write(
 	const struct ksk_reply *reply, struct ksk_buf *out);
 
 /*
+ * Adds the proof to an encoded reply that has none.
+ * frame: in/out, what ksk_reply_write wrote; unchanged on failure.
+ * KSK_ERR_NO_ROOM: the frame is full. KSK_ERR_MALFORMED: this is no reply.
+ */
+KSK_MUST_USE enum ksk_err ksk_reply_prove(
+	struct ksk_buf *frame, struct ksk_span proof);
+
+/*
  * Reads one frame as a reply. op_of gives the op that the reply's number was
  * asked with (0: unknown, then a body is malformed); ctx is passed to it.
  * Errors as ksk_request_read. Spans borrow from frame.

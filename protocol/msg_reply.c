@@ -222,3 +222,28 @@ ksk_reply_write(const struct ksk_reply *reply, struct ksk_buf *out)
 		out->len = before;
 	return cbor.err;
 }
+
+/* Heads of a map of two, and of five fields. */
+#define MAP_OF_TWO 0xa2u
+#define MAP_OF_FIVE 0xa5u
+
+enum ksk_err
+ksk_reply_prove(struct ksk_buf *frame, struct ksk_span proof)
+{
+	size_t before = frame->len;
+	struct ksk_cbor_out cbor = ksk_cbor_out_of(frame);
+
+	/* The proof's key is the last there is. */
+	if (frame->len == 0 || frame->data[0] < MAP_OF_TWO ||
+		frame->data[0] > MAP_OF_FIVE)
+		return KSK_ERR_MALFORMED;
+	ksk_cbor_out_uint(&cbor, 6);
+	ksk_cbor_out_bytes(&cbor, proof);
+	if (cbor.err == KSK_OK && frame->len > KSK_FRAME_MAX)
+		cbor.err = KSK_ERR_NO_ROOM;
+	if (cbor.err == KSK_OK)
+		frame->data[0]++;
+	else
+		frame->len = before;
+	return cbor.err;
+}

@@ -159,6 +159,8 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	struct ksk_head head = ksk_journal_head(signer->journal);
 	body->record = head.number;
 	memcpy(body->record_hash, head.hash, sizeof(body->record_hash));
+	body->has_checkpoint = signer->audit.has_last;
+	body->checkpoint = signer->audit.last;
 	body->zone_count = signer->inforce.zones_of[client - table->clients];
 	fill_tokens(signer, body);
 	fill_trouble(signer, client, now, body);

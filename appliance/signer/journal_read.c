@@ -92,12 +92,29 @@ take_old_checkpoints(struct gathering *g)
 	}
 }
 
+/* Where the journal stands, and what proves it. */
+static enum ksk_err
+find_newest(struct ksk_journal *journal, struct gathering *g,
+	struct ksk_fault *fault)
+{
+	enum ksk_err err = ksk_journal_query(journal,
+		"SELECT number, hash, time, signature, key FROM checkpoint"
+		" ORDER BY number DESC LIMIT 1",
+		NULL, 0, each_checkpoint, g, fault);
+
+	g->taken = g->found;
+	return err;
+}
+
 static enum ksk_err
 find_checkpoints(struct ksk_journal *journal, struct gathering *g,
 	struct ksk_fault *fault)
 {
 	const struct ksk_journal_read *asked = g->asked;
 	uint64_t least = asked->has_after ? asked->after : asked->from;
+
+	if (asked->most == 0 && !asked->has_after)
+		return find_newest(journal, g, fault);
 
 	/* SQLite's numbers end there, and so do a journal's. */
 	if (least >= INT64_MAX)
@@ -259,8 +276,10 @@ answer(struct ksk_signer *signer, struct ksk_ticket *ticket)
 	struct ksk_fault fault = {.text = ""};
 	struct ksk_reply *reply = ksk_answer_begin(
 		signer, ticket, KSK_STATUS_DONE);
+	const char *why;
 	enum ksk_err err = ksk_journal_read(signer->journal,
-		&ticket->request.journal, ksk_span_of(NULL, 0), &room,
+		&ticket->request.journal,
+		ksk_errand_audit_key(&signer->crew, &why), &room,
 		&reply->journal_body, &fault);
 
 	ticket->stage = KSK_STAGE_REPLY;

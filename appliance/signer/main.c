@@ -164,6 +164,8 @@ open_all(struct ksk_signer *signer, int policy_fd)
 	if (ksk_journal_open(signer->start.journal, signer->start.appliance,
 		    ksk_clock_now(), &signer->journal, &fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
+	if (ksk_checkpoint_start(signer, ksk_clock_mono_ms(), &fault) != KSK_OK)
+		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	if (ksk_control_first_policy(signer, policy_fd, &fault) != KSK_OK)
 		give_up("policy", &fault, KSK_EXIT_POLICY);
 	if (ksk_hold_begin(signer, &fault) != KSK_OK)
@@ -302,6 +304,7 @@ static _Noreturn void
 stop(struct ksk_signer *signer)
 {
 	ksk_journal_close(&signer->journal);
+	ksk_audit_wipe(&signer->audit);
 	ksk_inforce_wipe(&signer->inforce);
 	ksk_inforce_wipe(&signer->prepared);
 	ksk_keyring_free(&signer->keyring);

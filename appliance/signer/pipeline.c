@@ -95,9 +95,6 @@ take_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 static const char *
 unsupported(const struct ksk_request *request)
 {
-	if (request->has_nonce)
-		return "this appliance has no audit key to sign a nonce with: "
-		       "leave out the nonce (field 4)";
 	if (request->op == KSK_OP_STATUS || request->op == KSK_OP_KEYS ||
 		request->op == KSK_OP_JOURNAL_READ)
 		return NULL;
@@ -128,6 +125,8 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		ready(ticket);
 		return;
 	}
+	if (ticket->request.has_nonce && !ksk_proof_take(signer, ticket))
+		return;
 	switch (ticket->request.op) {
 	case KSK_OP_STATUS:
 		take_status(signer, ticket, client);
@@ -438,6 +437,7 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 			break;
 		case KSK_STAGE_FREE:
 		case KSK_STAGE_TOKEN:
+		case KSK_STAGE_PROOF:
 		case KSK_STAGE_READ:
 		case KSK_STAGE_REPLY:
 			break;
@@ -528,6 +528,8 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 	if (commit_due(signer, now_ms))
 		commit(signer, now_ms);
 	ksk_crew_push(&signer->crew, now_ms);
+	ksk_checkpoint_run(signer, now_ms);
+	ksk_proof_run(signer, now_ms);
 }
 
 int
@@ -543,7 +545,8 @@ ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 		return 1;
 	if (signer->crew.queued > 0)
 		return 10;
-	if (signer->crew.asked > 0 || ksk_crew_looks(&signer->crew))
+	if (signer->crew.asked > 0 || ksk_crew_looks(&signer->crew) ||
+		signer->audit.nonces > 0 || !ksk_errand_free(&signer->crew))
 		return 50;
 	return 1000;
 }

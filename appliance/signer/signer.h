@@ -7,6 +7,7 @@
 #define KSK_SIGNER_SIGNER_H
 
 #include "appliance/signer/anchorage.h"
+#include "appliance/signer/audit.h"
 #include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
 #include "appliance/signer/inforce.h"
@@ -50,6 +51,7 @@ struct ksk_signer {
 	bool told;
 
 	size_t reads; /* requests that wait to read the journal */
+	struct ksk_audit audit;
 
 	/* scratch, each used within one call */
 	uint8_t *packet;  /* KSK_PACKET_MAX */

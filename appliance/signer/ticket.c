@@ -61,6 +61,7 @@ ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket)
 {
 	ticket->stage = KSK_STAGE_FREE;
 	ticket->close = false;
+	ticket->wants_proof = false;
 	ticket->lost = false;
 	ticket->why[0] = '\0';
 	ticket->job_count = 0;

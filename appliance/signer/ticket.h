@@ -22,6 +22,7 @@ enum ksk_stage {
 	KSK_STAGE_INTENT,  /* its INTENT record waits for commit */
 	KSK_STAGE_TOKEN,   /* its jobs are queued or asked */
 	KSK_STAGE_RESULT,  /* its RESULT or FAILURE record waits for commit */
+	KSK_STAGE_PROOF,   /* its reply waits for the audit key */
 	KSK_STAGE_READ,    /* it reads the journal when its turn comes */
 	KSK_STAGE_REPLY,   /* its reply waits for the frontend */
 };
@@ -65,6 +66,8 @@ struct ksk_ticket {
 	uint8_t *frame; /* KSK_FRAME_MAX bytes, owned */
 	size_t frame_len;
 	bool close;                 /* the frontend closes after the reply */
+	bool wants_proof;           /* its nonce is to be answered */
+	uint64_t proof_ms;          /* since when it waits for that */
 	struct ksk_request request; /* borrows from frame */
 	uint64_t policy_version;
 	struct ksk_window window;

@@ -298,8 +298,10 @@ test_where_it_stands(void **state)
 		0, 5, 1000, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
 	for (size_t i = 0; i < sizeof(froms) / sizeof(froms[0]); i++) {
 		const struct ksk_journal_reply *got = ask(p,
-			(struct ksk_journal_read){
-				.from = froms[i], .most = i == 0 ? 0 : 9},
+			(struct ksk_journal_read){.from = froms[i],
+				.most = i == 0 ? 0 : 9,
+				.has_after = i == 0,
+				.after = 0},
 			68);
 		assert_int_equal(got->record_count, 0);
 		assert_int_equal(got->checkpoint_count, 0);
@@ -345,6 +347,24 @@ test_a_broken_row_is_an_error(void **state)
 	assert_int_not_equal('\0', fault.text[0]);
 }
 
+static void
+test_the_newest_checkpoint(void **state)
+{
+	struct place *p = *state;
+	const struct ksk_journal_read asked = {.from = 0, .most = 0};
+	assert_int_equal(ask(p, asked, 0)->checkpoint_count, 0);
+	for (size_t i = 0; i < 3; i++) {
+		add_records(p, 5, false);
+		add_checkpoint(p, 68, 64);
+	}
+	add_records(p, 5, false);
+	const struct ksk_journal_reply *got = ask(p, asked, 0);
+	assert_int_equal(got->record_count, 0);
+	assert_int_equal(got->checkpoint_count, 1);
+	assert_int_equal(got->checkpoint[0].value.number, 15);
+	assert_int_equal(got->head, 20);
+}
+
 int
 main(void)
 {
@@ -356,6 +376,7 @@ main(void)
 		CASE(test_a_checkpoint_that_came_later),
 		CASE(test_none_ahead_of_the_records),
 		CASE(test_where_it_stands),
+		CASE(test_the_newest_checkpoint),
 		CASE(test_a_broken_row_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
