@@ -19,8 +19,8 @@ is_digit(char c)
 }
 
 /*
- * Reads digits without a leading zero, at most 19 of them (no overflow), and
- * moves *text behind them.
+ * Reads digits without a leading zero, up to UINT64_MAX, and moves *text
+ * behind them.
  */
 static bool
 read_digits(const char **text, uint64_t *out)
@@ -30,9 +30,11 @@ read_digits(const char **text, uint64_t *out)
 	size_t count = 0;
 
 	for (; is_digit(*p); p++, count++) {
-		if (count == 19)
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (n > (UINT64_MAX - digit) / 10)
 			return false;
-		n = n * 10 + (uint64_t)(*p - '0');
+		n = n * 10 + digit;
 	}
 	if (count == 0 || (count > 1 && **text == '0'))
 		return false;

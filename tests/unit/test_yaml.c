@@ -309,6 +309,18 @@ test_text_uint(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(ksk_text_uint("4096", 1024, 4096, &n), KSK_OK);
 	assert_int_equal(n, 4096);
+	assert_int_equal(
+		ksk_text_uint("18446744073709551615", 0, UINT64_MAX, &n),
+		KSK_OK);
+	assert_true(n == UINT64_MAX);
+	n = 7;
+	assert_int_equal(
+		ksk_text_uint("18446744073709551616", 0, UINT64_MAX, &n),
+		KSK_ERR_BAD_INPUT);
+	assert_int_equal(
+		ksk_text_uint("99999999999999999999", 0, UINT64_MAX, &n),
+		KSK_ERR_BAD_INPUT);
+	assert_true(n == 7);
 }
 
 static void
