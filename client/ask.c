@@ -4,6 +4,7 @@
  */
 #include "client/ask.h"
 
+#include "client/output.h"
 #include "protocol/frame.h"
 
 #include <stdlib.h>
@@ -268,4 +269,28 @@ ksk_answer_judge(struct ksk_session *session, const struct ksk_reply *reply,
 	default: /* malformed, unsupported: it speaks another dialect */
 		return KSK_STEP_NEXT;
 	}
+}
+
+enum ksk_step
+ksk_answer_head(struct ksk_session *session, const struct ksk_reply *reply,
+	struct ksk_fault *fault)
+{
+	enum ksk_step step = ksk_answer_judge(session, reply, fault);
+
+	if (step == KSK_STEP_OVER)
+		ksk_say("%s", fault->text);
+	if (step != KSK_STEP_DONE)
+		return step;
+	if (ksk_growth_head(&session->growth, &reply->status_body) != KSK_OK)
+		return over(session, KSK_CTL_UNREACHABLE);
+	return KSK_STEP_DONE;
+}
+
+enum ksk_step
+ksk_answer_record(struct ksk_session *session, uint64_t record,
+	const uint8_t hash[KSK_HASH_LEN], bool fresh)
+{
+	if (ksk_growth_record(&session->growth, record, hash, fresh) == KSK_OK)
+		return KSK_STEP_DONE;
+	return over(session, KSK_CTL_UNREACHABLE);
 }

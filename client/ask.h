@@ -10,14 +10,15 @@
 #define KSK_CLIENT_ASK_H
 
 #include "client/connect.h"
-#include "protocol/msg.h"
+#include "client/growth.h"
 
 /* A conversation with one appliance. */
 struct ksk_session {
 	struct ksk_connection *connection;
 	const char *address; /* for messages */
 	uint64_t next_number;
-	enum ksk_ctl_exit exit; /* set by the work: see reach.h */
+	struct ksk_growth growth; /* kept when the work is over */
+	enum ksk_ctl_exit exit;   /* set by the work: see reach.h */
 };
 
 /* One reply, with the frame that its spans borrow from. */
@@ -47,5 +48,18 @@ void ksk_answers_free(struct ksk_answer *answers, size_t count);
  */
 KSK_MUST_USE enum ksk_step ksk_answer_judge(struct ksk_session *session,
 	const struct ksk_reply *reply, struct ksk_fault *fault);
+
+/*
+ * Takes the reply to the status request that every conversation about records
+ * asks first: judges it, and demands that the journal has grown. Steps as
+ * ksk_answer_judge; OVER was said on standard error.
+ */
+KSK_MUST_USE enum ksk_step ksk_answer_head(struct ksk_session *session,
+	const struct ksk_reply *reply, struct ksk_fault *fault);
+
+/* Demands the same of a record that a reply names (ksk_growth_record): DONE,
+ * or OVER with the exit code, said on standard error. */
+KSK_MUST_USE enum ksk_step ksk_answer_record(struct ksk_session *session,
+	uint64_t record, const uint8_t hash[KSK_HASH_LEN], bool fresh);
 
 #endif

@@ -7,23 +7,27 @@
  */
 #include "client/enroll.h"
 
+#include "client/growth.h"
 #include "client/identity.h"
 #include "client/output.h"
 #include "client/verb.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLIANCE, SERVER_PIN, NAME, DIR };
+enum { APPLIANCE, SERVER_PIN, NAME, DIR, FORGET_RECORD };
 
 struct enroll {
 	const struct ksk_ctl *ctl;
 	const char *dir;
+	const char *forget; /* the address to forget the record of */
+	unsigned options;   /* that were given */
 	char name[KSK_LABEL_CAP];
 	struct ksk_endpoint endpoint;
 	struct ksk_profile profile;
@@ -210,6 +214,33 @@ print(const struct enroll *e)
 	return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
 }
 
+/* A person says that another journal is right from now on. */
+static enum ksk_ctl_exit
+forget(const struct enroll *e)
+{
+	struct ksk_fault fault = {0};
+	struct ksk_growth_mark mark;
+	char path[KSK_PROFILE_PATH_CAP], hex[2 * KSK_HASH_LEN + 1];
+	enum ksk_err err = ksk_profile_path(e->ctl, path, &fault);
+
+	if (err == KSK_OK)
+		err = ksk_growth_forget(path, e->forget, &mark, &fault);
+	if (err != KSK_OK) {
+		ksk_say("%s", fault.text);
+		return KSK_CTL_BAD_INPUT;
+	}
+	ksk_hex_write(ksk_span_of(mark.hash, KSK_HASH_LEN), hex, sizeof(hex));
+	ksk_say("%s: record %" PRIu64
+		", hash %s, is forgotten; the next reply is taken as it is",
+		e->forget, mark.record, hex);
+	if (!e->ctl->json)
+		return KSK_CTL_DONE;
+	err = ksk_out_json(json_pack("{s:s, s:I, s:s, s:o}", "address",
+		e->forget, "record", (json_int_t)mark.record, "record-hash",
+		hex, "appliance", ksk_json_hex(mark.appliance, KSK_ID_LEN)));
+	return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
+}
+
 /* Takes one option. Returns false if it is wrong, which was said. */
 static bool
 take_option(struct enroll *e, int option, const char *value)
@@ -217,7 +248,10 @@ take_option(struct enroll *e, int option, const char *value)
 	struct ksk_fault fault = {0};
 	enum ksk_err err = KSK_OK;
 
+	e->options++;
 	if (option == APPLIANCE)
+		err = ksk_endpoint_read(value, &e->endpoint, &fault);
+	else if (option == FORGET_RECORD)
 		err = ksk_endpoint_read(value, &e->endpoint, &fault);
 	else if (option == SERVER_PIN)
 		err = ksk_pin_read(value, e->endpoint.pin[0], &fault);
@@ -232,6 +266,8 @@ take_option(struct enroll *e, int option, const char *value)
 			KSK_LABEL_CAP - 1, value);
 	if (option == SERVER_PIN)
 		e->endpoint.pin_count = 1;
+	if (option == FORGET_RECORD)
+		e->forget = value;
 	if (fault.text[0] == '\0' && err == KSK_OK)
 		return true;
 	ksk_say("%s", fault.text);
@@ -241,7 +277,11 @@ take_option(struct enroll *e, int option, const char *value)
 static bool
 is_complete(const struct enroll *e, int operands)
 {
-	if (e->endpoint.address[0] == '\0')
+	if (e->forget != NULL && (e->options != 1 || operands != 0))
+		ksk_say("--forget-record goes alone");
+	else if (e->forget != NULL)
+		return true;
+	else if (e->endpoint.address[0] == '\0')
 		ksk_say("enroll needs --appliance HOST:PORT");
 	else if (e->endpoint.pin_count == 0)
 		ksk_say("enroll needs --server-pin HEX: kskadm prints it at "
@@ -276,7 +316,9 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 	if (found != KSK_ARGS_END || !is_complete(e, argc - optind))
 		goto out;
 	exit = KSK_CTL_BAD_INPUT;
-	if (enroll(e, &fault) == KSK_OK)
+	if (e->forget != NULL)
+		exit = forget(e);
+	else if (enroll(e, &fault) == KSK_OK)
 		exit = print(e);
 	else
 		ksk_say("%s", fault.text);
@@ -299,6 +341,8 @@ const struct ksk_verb ksk_verb_enroll = {
 			[NAME] = {"name", "NAME",
 				"this client's name in the policy"},
 			[DIR] = {"dir", "FOLDER", "where key and profile go"},
+			[FORGET_RECORD] = {"forget-record", "HOST:PORT",
+				"forget its journal; alone, see kskctl(1)"},
 			{NULL, NULL, NULL},
 		},
 	.run = run,

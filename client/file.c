@@ -187,11 +187,11 @@ mode_of(const char *path)
 }
 
 static bool
-write_and_rename(const char *temporary, int fd, const char *path,
+write_and_rename(const char *temporary, int fd, const char *path, mode_t mode,
 	const void *data, size_t len)
 {
-	bool good = write_all(fd, data, len) &&
-		fchmod(fd, mode_of(path)) == 0 && fsync(fd) == 0;
+	bool good = write_all(fd, data, len) && fchmod(fd, mode) == 0 &&
+		fsync(fd) == 0;
 
 	/* close reports what a network file system could not keep. */
 	if (close(fd) != 0)
@@ -199,9 +199,9 @@ write_and_rename(const char *temporary, int fd, const char *path,
 	return good && rename(temporary, path) == 0;
 }
 
-enum ksk_err
-ksk_file_replace(
-	const char *path, const void *data, size_t len, struct ksk_fault *fault)
+static enum ksk_err
+replace(const char *path, mode_t mode, const void *data, size_t len,
+	struct ksk_fault *fault)
 {
 	size_t cap = strlen(path) + sizeof(".XXXXXX");
 	char *temporary = malloc(cap);
@@ -218,7 +218,7 @@ ksk_file_replace(
 		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
 		goto out;
 	}
-	if (!write_and_rename(temporary, fd, path, data, len)) {
+	if (!write_and_rename(temporary, fd, path, mode, data, len)) {
 		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
 		(void)unlink(temporary);
 		goto out;
@@ -228,6 +228,20 @@ ksk_file_replace(
 out:
 	free(temporary);
 	return err;
+}
+
+enum ksk_err
+ksk_file_replace(
+	const char *path, const void *data, size_t len, struct ksk_fault *fault)
+{
+	return replace(path, mode_of(path), data, len, fault);
+}
+
+enum ksk_err
+ksk_file_replace_private(
+	const char *path, const void *data, size_t len, struct ksk_fault *fault)
+{
+	return replace(path, 0600, data, len, fault);
 }
 
 enum ksk_err

@@ -34,6 +34,10 @@ KSK_MUST_USE enum ksk_err ksk_file_read_secret(const char *path, size_t max,
 KSK_MUST_USE enum ksk_err ksk_file_replace(const char *path, const void *data,
 	size_t len, struct ksk_fault *fault);
 
+/* As above; the file has mode 0600 whatever it had before. */
+KSK_MUST_USE enum ksk_err ksk_file_replace_private(const char *path,
+	const void *data, size_t len, struct ksk_fault *fault);
+
 /*
  * Writes a new file of mode 0600, synced. One that is there already is left as
  * it is. KSK_ERR_AMBIGUOUS: it is there; KSK_ERR_IO; with fault.

@@ -14,6 +14,7 @@
 
 #include <getopt.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct keys {
 	const struct ksk_ctl *ctl;
@@ -37,6 +38,23 @@ time_or(const char *otherwise, bool has, uint64_t time, char buf[KSK_TIME_CAP])
 
 /* ---- text ---- */
 
+/* Adds "WORDS since T" or "WORDS from T". */
+static void
+add_moment(struct ksk_text *text, const char *words, bool has, uint64_t moment)
+{
+	char when[KSK_TIME_CAP];
+
+	if (!has)
+		return;
+	/* 0 stands for ever: nothing that lacks it was ever served. */
+	if (moment == 0)
+		ksk_text_add(text, "%s always", words);
+	else
+		ksk_text_add(text, "%s %s %s", words,
+			moment <= (uint64_t)time(NULL) ? "since" : "from",
+			ksk_time_text(when, moment));
+}
+
 static void
 add_ksk(struct ksk_text *text, const struct ksk_keys_reply *keys,
 	const struct ksk_ksk_entry *ksk, bool all)
@@ -57,27 +75,44 @@ add_ksk(struct ksk_text *text, const struct ksk_keys_reply *keys,
 		ksk->cds ? "named in CDS, " : "",
 		ksk_state_text((unsigned)ksk->state),
 		ksk->why[0] != '\0' ? ": " : "", ksk->why);
-	ksk_text_add(text, "; DS %s\n", ds);
+	ksk_text_add(text, "; DS %s", ds);
+	add_moment(text, ", in every cache", ksk->has_covered, ksk->covered);
+	add_moment(text, ", the parent may have its DS", ksk->has_ds_from,
+		ksk->ds_from);
+	ksk_text_add(text, "\n");
 	if (there)
 		ksk_text_add(text, "%s%s\n", ksk->stands ? "" : "; ", line);
 }
 
 static void
+add_provider_key(
+	struct ksk_text *text, const struct ksk_provider_key_entry *key)
+{
+	char ds[KSK_DS_TEXT_CAP], when[KSK_TIME_CAP];
+
+	ksk_ds_to_text(&key->ds, ds);
+	ksk_text_add(text, ";   key %s", ds);
+	if (key->has_retired)
+		ksk_text_add(text, ", retired %s",
+			ksk_time_text(when, key->retired));
+	if (key->withdrawn)
+		ksk_text_add(text, ", withdrawn");
+	add_moment(text, ", in every cache", key->has_covered, key->covered);
+	add_moment(text, ", may leave", key->has_drop, key->drop);
+	if (key->has_exposed)
+		ksk_text_add(text, ", exposed until %s%s",
+			ksk_time_text(when, key->exposed),
+			key->exposed <= (uint64_t)time(NULL) ? ", over" : "");
+	ksk_text_add(text, "\n");
+}
+
+static void
 add_provider(struct ksk_text *text, const struct ksk_provider_entry *provider)
 {
-	char ds[KSK_DS_TEXT_CAP], retired[KSK_TIME_CAP];
-
 	ksk_text_add(text, "; provider %s: %s\n", provider->name,
 		provider_state(provider->state));
-	for (size_t i = 0; i < provider->key_count; i++) {
-		const struct ksk_provider_key_entry *key = &provider->key[i];
-
-		ksk_ds_to_text(&key->ds, ds);
-		ksk_text_add(text, ";   key %s%s%s%s\n", ds,
-			key->has_retired ? ", retired " : "",
-			time_or("", key->has_retired, key->retired, retired),
-			key->withdrawn ? ", withdrawn" : "");
-	}
+	for (size_t i = 0; i < provider->key_count; i++)
+		add_provider_key(text, &provider->key[i]);
 }
 
 static void
@@ -114,6 +149,13 @@ json_ds(const struct ksk_ds *ds)
 	return json_string(text);
 }
 
+static void
+set_moment(json_t *value, const char *key, bool has, uint64_t moment)
+{
+	if (value != NULL && has)
+		(void)json_object_set_new(value, key, ksk_json_time(moment));
+}
+
 static json_t *
 json_ksk(const struct ksk_keys_reply *keys, const struct ksk_ksk_entry *ksk)
 {
@@ -124,9 +166,9 @@ json_ksk(const struct ksk_keys_reply *keys, const struct ksk_ksk_entry *ksk)
 		ksk->cds, "state", ksk_state_text((unsigned)ksk->state), "why",
 		ksk->why);
 
-	if (value != NULL && ksk->has_until)
-		(void)json_object_set_new(
-			value, "until", ksk_json_time(ksk->until));
+	set_moment(value, "until", ksk->has_until, ksk->until);
+	set_moment(value, "covered-from", ksk->has_covered, ksk->covered);
+	set_moment(value, "ds-from", ksk->has_ds_from, ksk->ds_from);
 	if (value != NULL && ksk->dnskey.len != 0 &&
 		ksk_zonetext_record(&keys->owner, KSK_TYPE_DNSKEY, keys->ttl,
 			ksk->dnskey, line) == KSK_OK)
@@ -144,9 +186,12 @@ json_provider(const struct ksk_provider_entry *provider)
 		json_t *entry = json_pack("{s:o, s:b}", "ds", json_ds(&key->ds),
 			"withdrawn", key->withdrawn);
 
-		if (entry != NULL && key->has_retired)
-			(void)json_object_set_new(
-				entry, "retired", ksk_json_time(key->retired));
+		set_moment(entry, "retired", key->has_retired, key->retired);
+		set_moment(
+			entry, "covered-from", key->has_covered, key->covered);
+		set_moment(entry, "drop", key->has_drop, key->drop);
+		set_moment(
+			entry, "exposed-until", key->has_exposed, key->exposed);
 		(void)json_array_append_new(list, entry);
 	}
 	return json_pack("{s:s, s:s, s:o}", "name", provider->name, "state",

@@ -17,6 +17,8 @@ static const struct ksk_verb *const verbs[] = {
 	&ksk_verb_status,
 	&ksk_verb_keys,
 	&ksk_verb_sign,
+	&ksk_verb_last_answer,
+	&ksk_verb_adopt,
 	&ksk_verb_policy,
 	&ksk_verb_journal,
 };
@@ -29,7 +31,7 @@ help(void)
 	(void)printf("usage: kskctl [options] VERB [options] …\n\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		(void)printf(
-			"  %-10s %s\n", verbs[i]->name, verbs[i]->sentence);
+			"  %-12s %s\n", verbs[i]->name, verbs[i]->sentence);
 	(void)printf("\nOptions of every verb (kskctl VERB --help for its "
 		     "own):\n");
 	ksk_args_help_common();

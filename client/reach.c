@@ -12,6 +12,15 @@
 #define PAUSE_MS 500u
 #define PAUSE_MAX_MS 8000u
 
+/* One work with the appliances of one profile. */
+struct round {
+	const struct ksk_ctl *ctl;
+	const struct ksk_profile *profile;
+	struct ksk_identity identity;
+	ksk_work_fn work;
+	void *ctx;
+};
+
 static void
 pause_ms(unsigned ms)
 {
@@ -25,39 +34,44 @@ pause_ms(unsigned ms)
 
 /* One connection, one go. */
 static enum ksk_step
-try_once(const struct ksk_ctl *ctl, const struct ksk_identity *identity,
-	const struct ksk_endpoint *endpoint, ksk_work_fn work, void *ctx,
+try_once(const struct round *r, const struct ksk_endpoint *endpoint,
 	struct ksk_session *session, struct ksk_fault *fault)
 {
 	enum ksk_step step;
 
-	*session = (struct ksk_session){
-		.address = endpoint->address, .next_number = 1};
-	step = ksk_connection_open(identity, endpoint, ctl->timeout_ms,
+	*session = (struct ksk_session){.address = endpoint->address,
+		.next_number = 1,
+		.exit = KSK_CTL_BAD_INPUT};
+	if (ksk_growth_begin(r->profile->path, endpoint->address,
+		    &session->growth, fault) != KSK_OK) {
+		ksk_say("%s", fault->text);
+		return KSK_STEP_OVER;
+	}
+	session->exit = KSK_CTL_DONE;
+	step = ksk_connection_open(&r->identity, endpoint, r->ctl->timeout_ms,
 		&session->connection, fault);
 	if (step != KSK_STEP_DONE)
 		return step;
-	step = work(session, ctx, fault);
+	step = r->work(session, r->ctx, fault);
 	ksk_connection_close(&session->connection);
+	ksk_growth_keep(&session->growth);
 	return step;
 }
 
 static enum ksk_step
-try_appliance(const struct ksk_ctl *ctl, const struct ksk_identity *identity,
-	const struct ksk_endpoint *endpoint, ksk_work_fn work, void *ctx,
+try_appliance(const struct round *r, const struct ksk_endpoint *endpoint,
 	struct ksk_session *session)
 {
 	unsigned pause = PAUSE_MS;
 
 	for (unsigned i = 1;; i++) {
 		struct ksk_fault fault = {0};
-		enum ksk_step step = try_once(
-			ctl, identity, endpoint, work, ctx, session, &fault);
+		enum ksk_step step = try_once(r, endpoint, session, &fault);
 
 		if (step == KSK_STEP_DONE || step == KSK_STEP_OVER)
 			return step;
 		ksk_say("%s", fault.text);
-		if (step != KSK_STEP_AGAIN || i >= ctl->tries)
+		if (step != KSK_STEP_AGAIN || i >= r->ctl->tries)
 			return step;
 		pause_ms(pause);
 		pause = pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
@@ -65,20 +79,54 @@ try_appliance(const struct ksk_ctl *ctl, const struct ksk_identity *identity,
 }
 
 static enum ksk_ctl_exit
-try_all(const struct ksk_ctl *ctl, const struct ksk_profile *profile,
-	const struct ksk_identity *identity, ksk_work_fn work, void *ctx)
+try_in_turn(const struct round *r)
 {
 	enum ksk_ctl_exit exit = KSK_CTL_UNREACHABLE;
 
-	for (unsigned i = 0; i < profile->endpoint_count; i++) {
+	for (unsigned i = 0; i < r->profile->endpoint_count; i++) {
 		struct ksk_session session;
-		enum ksk_step step = try_appliance(ctl, identity,
-			&profile->endpoint[i], work, ctx, &session);
+		enum ksk_step step = try_appliance(
+			r, &r->profile->endpoint[i], &session);
 
 		if (step == KSK_STEP_DONE || step == KSK_STEP_OVER)
 			return session.exit;
 		if (step == KSK_STEP_LATER)
 			exit = KSK_CTL_LATER;
+	}
+	return exit;
+}
+
+/* The worse of two: what did not verify, then who can't be trusted, … */
+static enum ksk_ctl_exit
+worse(enum ksk_ctl_exit a, enum ksk_ctl_exit b)
+{
+	static const enum ksk_ctl_exit order[] = {KSK_CTL_UNVERIFIED,
+		KSK_CTL_UNREACHABLE, KSK_CTL_BAD_INPUT, KSK_CTL_REFUSED,
+		KSK_CTL_LATER};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		if (a == order[i] || b == order[i])
+			return order[i];
+	}
+	return KSK_CTL_DONE;
+}
+
+static enum ksk_ctl_exit
+try_each(const struct round *r)
+{
+	enum ksk_ctl_exit exit = KSK_CTL_DONE;
+
+	for (unsigned i = 0; i < r->profile->endpoint_count; i++) {
+		struct ksk_session session;
+		enum ksk_step step = try_appliance(
+			r, &r->profile->endpoint[i], &session);
+
+		if (step == KSK_STEP_DONE || step == KSK_STEP_OVER)
+			exit = worse(exit, session.exit);
+		else
+			exit = worse(exit,
+				step == KSK_STEP_LATER ? KSK_CTL_LATER
+						       : KSK_CTL_UNREACHABLE);
 	}
 	return exit;
 }
@@ -96,25 +144,41 @@ load(const struct ksk_ctl *ctl, struct ksk_profile *profile,
 	return ksk_identity_load(profile, identity, fault);
 }
 
-enum ksk_ctl_exit
-ksk_reach(const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx)
+static enum ksk_ctl_exit
+reach(struct round *r, enum ksk_ctl_exit (*all)(const struct round *r))
 {
 	struct ksk_profile *profile = malloc(sizeof(*profile));
-	struct ksk_identity identity = {0};
 	struct ksk_fault fault = {"no memory is left"};
 	enum ksk_ctl_exit exit = KSK_CTL_BAD_INPUT;
 	enum ksk_err err = KSK_ERR_NO_MEMORY;
 
 	if (profile != NULL)
-		err = load(ctl, profile, &identity, &fault);
+		err = load(r->ctl, profile, &r->identity, &fault);
+	r->profile = profile;
 	if (err == KSK_OK)
-		exit = try_all(ctl, profile, &identity, work, ctx);
+		exit = all(r);
 	else
 		ksk_say("%s%s", fault.text,
 			err == KSK_ERR_NOT_FOUND
 				? " (kskctl enroll makes a profile)"
 				: "");
-	ksk_identity_wipe(&identity);
+	ksk_identity_wipe(&r->identity);
 	free(profile);
 	return exit;
+}
+
+enum ksk_ctl_exit
+ksk_reach(const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx)
+{
+	struct round r = {.ctl = ctl, .work = work, .ctx = ctx};
+
+	return reach(&r, try_in_turn);
+}
+
+enum ksk_ctl_exit
+ksk_reach_each(const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx)
+{
+	struct round r = {.ctl = ctl, .work = work, .ctx = ctx};
+
+	return reach(&r, try_each);
 }

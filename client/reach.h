@@ -4,7 +4,8 @@
  * turn: when one can't be reached or trusted, or is not ready, the next one
  * is; when one refuses, that is the answer. A connection that is lost without
  * a reason is tried again, with growing pauses and a limit; one that ends with
- * an alert is not.
+ * an alert is not. What an appliance tells of its journal is remembered
+ * (growth.h).
  * Tests: tests/integration/test_kskctl.py
  */
 #ifndef KSK_CLIENT_REACH_H
@@ -24,6 +25,11 @@ typedef enum ksk_step (*ksk_work_fn)(
 /* Loads the profile, does the work, returns the exit code; everything is said
  * on standard error. */
 KSK_MUST_USE enum ksk_ctl_exit ksk_reach(
+	const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx);
+
+/* The same work with every appliance of the profile, one after the other,
+ * whatever becomes of the others. Returns the most serious exit code. */
+KSK_MUST_USE enum ksk_ctl_exit ksk_reach_each(
 	const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx);
 
 #endif

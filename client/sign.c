@@ -8,6 +8,7 @@
 #include "client/file.h"
 #include "client/output.h"
 #include "client/sign_ask.h"
+#include "client/sign_order.h"
 
 #include "appliance/base/yaml.h"
 
@@ -15,7 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXACT, INCEPTION, EXPIRATION, DRY_RUN, EVIDENCE, OUTPUT };
+enum {
+	EXACT,
+	INCEPTION,
+	EXPIRATION,
+	DRY_RUN,
+	EVIDENCE,
+	OUTPUT,
+	PREVIOUS,
+	SUPERSEDES,
+	IDEMPOTENCY
+};
 
 /* ---- printing ---- */
 
@@ -99,6 +110,12 @@ take_option(struct ksk_sign_options *options, int option, const char *value)
 		return KSK_OK;
 	case EVIDENCE:
 		return take_evidence(options, value);
+	case PREVIOUS:
+		return ksk_sign_take_previous(value, options);
+	case SUPERSEDES:
+		return ksk_sign_take_supersedes(value, options);
+	case IDEMPOTENCY:
+		return ksk_sign_take_idempotency(value, options);
 	default:
 		options->output = value;
 		return KSK_OK;
@@ -123,7 +140,7 @@ check_operands(const struct ksk_sign_run *s, char **files)
 	else if (s->options.dry_run && s->options.output != NULL)
 		ksk_say("--dry-run signs nothing: there is no --output");
 	else
-		return true;
+		return ksk_sign_order_fits(&s->options, s->count);
 	return false;
 }
 
@@ -152,20 +169,22 @@ static bool
 make_room(struct ksk_sign_run *s)
 {
 	s->sets = calloc(s->count, sizeof(*s->sets));
-	s->keys = calloc(s->count, sizeof(*s->keys));
+	s->first = calloc(2 * s->count + 1, sizeof(*s->first));
+	s->asks = calloc(2 * s->count + 1, sizeof(*s->asks));
 	s->keys_of = calloc(s->count, sizeof(*s->keys_of));
 	s->answers = calloc(s->count, sizeof(*s->answers));
 	s->requests = calloc(s->count, sizeof(*s->requests));
 	s->json = json_array();
-	return s->sets != NULL && s->keys != NULL && s->keys_of != NULL &&
-		s->answers != NULL && s->requests != NULL && s->json != NULL;
+	return s->sets != NULL && s->first != NULL && s->asks != NULL &&
+		s->keys_of != NULL && s->answers != NULL &&
+		s->requests != NULL && s->json != NULL;
 }
 
 static void
 wipe(struct ksk_sign_run *s)
 {
-	if (s->keys != NULL)
-		ksk_answers_free(s->keys, s->count);
+	if (s->first != NULL)
+		ksk_answers_free(s->first, 2 * s->count + 1);
 	if (s->answers != NULL)
 		ksk_answers_free(s->answers, s->count);
 	for (size_t i = 0; s->sets != NULL && i < s->count; i++)
@@ -173,12 +192,31 @@ wipe(struct ksk_sign_run *s)
 	for (size_t i = 0; i < s->options.evidence_count; i++)
 		ksk_zonetext_wipe(&s->evidence[i].zone);
 	free(s->sets);
-	free(s->keys);
+	free(s->first);
+	free(s->asks);
 	free(s->keys_of);
 	free(s->answers);
 	free(s->requests);
 	ksk_text_free(&s->text);
 	json_decref(s->json);
+}
+
+/* A set was sent and no answer came: it may have been signed. Its key gets
+ * that answer at the next call. */
+static void
+say_repeat(const struct ksk_sign_run *s)
+{
+	const struct ksk_sign *sign = &s->sets[0].request.sign;
+	char hex[2 * KSK_ID_LEN + 1];
+
+	if (s->sent_to[0] == '\0' || s->count != 1 ||
+		s->answers[0].reply != NULL || !sign->has_idempotency)
+		return;
+	ksk_hex_write(
+		ksk_span_of(sign->idempotency, KSK_ID_LEN), hex, sizeof(hex));
+	ksk_say("%s may have signed it all the same; the same command with "
+		"--idempotency %s gets that answer",
+		s->sent_to, hex);
 }
 
 static enum ksk_ctl_exit
@@ -192,6 +230,8 @@ sign(struct ksk_sign_run *s, char **files)
 		exit = KSK_CTL_BAD_INPUT;
 	else
 		exit = print(s, ksk_reach(s->ctl, ksk_sign_work, s));
+	if (exit == KSK_CTL_UNREACHABLE)
+		say_repeat(s);
 	wipe(s);
 	return exit;
 }
@@ -207,6 +247,7 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 	if (s == NULL)
 		return KSK_CTL_LATER;
 	s->ctl = ctl;
+	s->options.repeat = KSK_SIGN_REPEAT_NONE;
 	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0) {
 		if (take_option(&s->options, found, value) != KSK_OK)
 			goto out;
@@ -239,6 +280,13 @@ const struct ksk_verb ksk_verb_sign = {
 				"an RRset with RRSIGs by a new ZSK"},
 			[OUTPUT] = {"output", "FILE",
 				"replace this file when all is done"},
+			[PREVIOUS] = {"previous", "HASH",
+				"of the record that must be the last; none, "
+				"auto"},
+			[SUPERSEDES] = {"supersedes", "N,...",
+				"records of later answers that it replaces"},
+			[IDEMPOTENCY] = {"idempotency", "KEY",
+				"of a repeat; auto: random; none (default)"},
 			{NULL, NULL, NULL},
 		},
 	.run = run,

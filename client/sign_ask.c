@@ -6,6 +6,7 @@
 
 #include "appliance/base/yaml.h"
 
+#include <string.h>
 #include <time.h>
 
 /* ---- which keys must stand ---- */
@@ -16,19 +17,19 @@ keep_json(struct ksk_sign_run *s, json_t *value)
 	(void)json_array_append_new(s->json, value);
 }
 
-/* One question per zone, however many sets of it there are. */
+/* One question per zone, however many sets of it there are. Place 0 is the
+ * journal's head. Returns how many questions there are. */
 static size_t
 list_zones(struct ksk_sign_run *s)
 {
-	size_t asked = 0;
+	size_t asked = 1;
 
 	for (size_t i = 0; i < s->count; i++) {
 		struct ksk_sign_set *set = &s->sets[i];
-		size_t at = 0;
+		size_t at = 1;
 
 		while (at < asked &&
-			!ksk_name_equal(
-				&s->requests[at]->zone.owner, &set->owner))
+			!ksk_name_equal(&s->asks[at]->zone.owner, &set->owner))
 			at++;
 		s->keys_of[i] = at;
 		if (at < asked)
@@ -38,7 +39,31 @@ list_zones(struct ksk_sign_run *s)
 			.has_body = true,
 			.zone = {.has_owner = true, .owner = set->owner},
 		};
-		s->requests[asked++] = &set->ask;
+		s->asks[asked++] = &set->ask;
+	}
+	return asked;
+}
+
+static size_t
+list_questions(struct ksk_sign_run *s)
+{
+	size_t asked;
+
+	s->status = (struct ksk_request){.op = KSK_OP_STATUS};
+	s->asks[0] = &s->status;
+	asked = list_zones(s);
+	s->last_at = asked;
+	if (s->options.order != KSK_SIGN_PREVIOUS_ASKED)
+		return asked;
+	for (size_t i = 0; i < s->count; i++) {
+		struct ksk_sign_set *set = &s->sets[i];
+
+		set->ask_last = (struct ksk_request){
+			.op = KSK_OP_LAST_ANSWER,
+			.has_body = true,
+			.last_answer = {.owner = set->owner, .type = set->type},
+		};
+		s->asks[asked++] = &set->ask_last;
 	}
 	return asked;
 }
@@ -58,37 +83,88 @@ say_final(const struct ksk_session *session, const struct ksk_name *owner,
 }
 
 static enum ksk_step
-ask_keys(struct ksk_session *session, struct ksk_sign_run *s,
+judge_keys(struct ksk_session *session, struct ksk_sign_run *s, size_t i,
 	struct ksk_fault *fault)
 {
-	size_t asked = list_zones(s);
-	enum ksk_step step = ksk_ask(
-		session, s->requests, asked, s->keys, fault);
+	const struct ksk_reply *reply = s->first[i].reply;
+	const struct ksk_name *owner = &s->asks[i]->zone.owner;
+	enum ksk_step step = ksk_answer_judge(session, reply, fault);
 
-	for (size_t i = 0; step == KSK_STEP_DONE && i < asked; i++) {
-		const struct ksk_reply *reply = s->keys[i].reply;
-		const struct ksk_name *owner = &s->requests[i]->zone.owner;
-
-		step = ksk_answer_judge(session, reply, fault);
-		if (step == KSK_STEP_OVER) {
-			say_final(session, owner, reply);
-			keep_json(s, ksk_sign_print_refused(owner, reply));
-		}
-		if (step != KSK_STEP_DONE ||
-			ksk_name_equal(&reply->keys_body.owner, owner))
-			continue;
-		ksk_say("%s: the keys are those of another zone",
-			session->address);
-		session->exit = KSK_CTL_UNVERIFIED;
-		step = KSK_STEP_OVER;
+	if (step == KSK_STEP_OVER) {
+		say_final(session, owner, reply);
+		keep_json(s, ksk_sign_print_refused(owner, reply));
 	}
+	if (step != KSK_STEP_DONE ||
+		ksk_name_equal(&reply->keys_body.owner, owner))
+		return step;
+	ksk_say("%s: the keys are those of another zone", session->address);
+	session->exit = KSK_CTL_UNVERIFIED;
+	return KSK_STEP_OVER;
+}
+
+static enum ksk_step
+judge_last(struct ksk_session *session, struct ksk_sign_run *s, size_t i,
+	struct ksk_fault *fault)
+{
+	const struct ksk_reply *reply = s->first[i].reply;
+	const struct ksk_last_answer_reply *last = &reply->last_answer_body;
+	enum ksk_step step = ksk_held_judge(session, reply, fault);
+
+	if (step == KSK_STEP_OVER)
+		say_final(session, &s->asks[i]->last_answer.owner, reply);
+	if (step != KSK_STEP_DONE || reply->body == 0)
+		return step;
+	return ksk_answer_record(
+		session, last->record, last->record_hash, false);
+}
+
+/* The first round. Nothing is signed by an appliance whose journal is not the
+ * one that was seen before. */
+static enum ksk_step
+ask_first(struct ksk_session *session, struct ksk_sign_run *s,
+	struct ksk_fault *fault)
+{
+	size_t asked = list_questions(s);
+	enum ksk_step step = ksk_ask(session, s->asks, asked, s->first, fault);
+
+	if (step == KSK_STEP_DONE)
+		step = ksk_answer_head(session, s->first[0].reply, fault);
+	for (size_t i = 1; step == KSK_STEP_DONE && i < asked; i++)
+		step = i < s->last_at ? judge_keys(session, s, i, fault)
+				      : judge_last(session, s, i, fault);
+	return step;
+}
+
+/* On a further connection only the journal is asked for: keys and requests
+ * stay as they were. */
+static enum ksk_step
+ask_head(struct ksk_session *session, struct ksk_sign_run *s,
+	struct ksk_fault *fault)
+{
+	struct ksk_answer answer = {0};
+	enum ksk_step step = ksk_ask(session, s->asks, 1, &answer, fault);
+
+	if (step == KSK_STEP_DONE)
+		step = ksk_answer_head(session, answer.reply, fault);
+	ksk_answers_free(&answer, 1);
 	return step;
 }
 
 static const struct ksk_keys_reply *
 keys_of(const struct ksk_sign_run *s, size_t i)
 {
-	return &s->keys[s->keys_of[i]].reply->keys_body;
+	return &s->first[s->keys_of[i]].reply->keys_body;
+}
+
+static const struct ksk_last_answer_reply *
+last_of(const struct ksk_sign_run *s, size_t i)
+{
+	const struct ksk_reply *reply;
+
+	if (s->options.order != KSK_SIGN_PREVIOUS_ASKED)
+		return NULL;
+	reply = s->first[s->last_at + i].reply;
+	return reply->body == 0 ? NULL : &reply->last_answer_body;
 }
 
 static enum ksk_step
@@ -97,7 +173,7 @@ build(struct ksk_session *session, struct ksk_sign_run *s,
 {
 	for (size_t i = 0; i < s->count; i++) {
 		enum ksk_err err = ksk_sign_set_build(&s->sets[i],
-			keys_of(s, i), &s->options, s->evidence,
+			keys_of(s, i), last_of(s, i), &s->options, s->evidence,
 			(uint64_t)time(NULL), fault);
 
 		s->requests[i] = &s->sets[i].request;
@@ -134,7 +210,7 @@ say_permit(const struct ksk_sign_set *set, const struct ksk_sign_reply *reply)
 
 /* Verifies one answer that says done; takes it into what is printed. */
 static enum ksk_sign_fate
-take_done(struct ksk_sign_run *s, size_t i, struct ksk_fault *fault)
+verify_done(struct ksk_sign_run *s, size_t i, struct ksk_fault *fault)
 {
 	const struct ksk_sign_reply *reply = &s->answers[i].reply->sign_body;
 
@@ -151,6 +227,28 @@ take_done(struct ksk_sign_run *s, size_t i, struct ksk_fault *fault)
 	return KSK_SIGN_DONE;
 }
 
+/* A record that was made for this request is behind the head that was told
+ * before. One that a repeat gets, or whose key somebody chose, may be older. */
+static enum ksk_step
+take_record(struct ksk_session *session, const struct ksk_sign_run *s,
+	const struct ksk_reply *reply)
+{
+	const struct ksk_sign_reply *body = &reply->sign_body;
+
+	if (!body->has_record)
+		return KSK_STEP_DONE;
+	return ksk_answer_record(session, body->record, body->record_hash,
+		!s->repeats && s->options.repeat != KSK_SIGN_REPEAT_GIVEN);
+}
+
+/* Of an appliance whose journal is another one nothing is given on. */
+static enum ksk_step
+distrust(struct ksk_sign_run *s)
+{
+	(void)json_array_clear(s->json);
+	return KSK_STEP_OVER;
+}
+
 static enum ksk_step
 judge(struct ksk_session *session, struct ksk_sign_run *s, size_t i,
 	struct ksk_fault *fault)
@@ -165,9 +263,11 @@ judge(struct ksk_session *session, struct ksk_sign_run *s, size_t i,
 	if (step == KSK_STEP_OVER) {
 		say_final(session, &s->sets[i].owner, reply);
 	} else {
-		fate = take_done(s, i, fault);
+		fate = verify_done(s, i, fault);
 		if (fate == KSK_SIGN_UNVERIFIED)
 			session->exit = KSK_CTL_UNVERIFIED;
+		else if (take_record(session, s, reply) != KSK_STEP_DONE)
+			return distrust(s);
 	}
 	/* An answer that does not verify outweighs all else. */
 	if (before == KSK_CTL_UNVERIFIED)
@@ -177,14 +277,19 @@ judge(struct ksk_session *session, struct ksk_sign_run *s, size_t i,
 	return KSK_STEP_DONE;
 }
 
-/* Empties what an earlier connection may have left. */
+/* Empties what an earlier connection may have left. What was sent to this
+ * appliance stays: it may have been signed, and is to be given again. */
 static void
-begin(struct ksk_sign_run *s)
+begin(struct ksk_sign_run *s, const struct ksk_session *session)
 {
-	ksk_answers_free(s->keys, s->count);
+	s->repeats = strcmp(s->sent_to, session->address) == 0;
 	ksk_answers_free(s->answers, s->count);
 	ksk_text_free(&s->text);
 	(void)json_array_clear(s->json);
+	if (s->repeats)
+		return;
+	ksk_answers_free(s->first, 2 * s->count + 1);
+	s->sent_to[0] = '\0';
 }
 
 /* Sends all sets at once. A request that is too large is the input's fault. */
@@ -192,9 +297,10 @@ static enum ksk_step
 ask_all(struct ksk_session *session, struct ksk_sign_run *s,
 	struct ksk_fault *fault)
 {
-	enum ksk_step step = ksk_ask(
-		session, s->requests, s->count, s->answers, fault);
+	enum ksk_step step;
 
+	ksk_text_copy(s->sent_to, sizeof(s->sent_to), session->address);
+	step = ksk_ask(session, s->requests, s->count, s->answers, fault);
 	if (step == KSK_STEP_OVER)
 		ksk_say("%s", fault->text);
 	return step;
@@ -206,9 +312,10 @@ ksk_sign_work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 	struct ksk_sign_run *s = ctx;
 	enum ksk_step step;
 
-	begin(s);
-	step = ask_keys(session, s, fault);
-	if (step == KSK_STEP_DONE)
+	begin(s, session);
+	step = s->repeats ? ask_head(session, s, fault)
+			  : ask_first(session, s, fault);
+	if (step == KSK_STEP_DONE && !s->repeats)
 		step = build(session, s, fault);
 	if (step == KSK_STEP_DONE)
 		step = ask_all(session, s, fault);

@@ -4,54 +4,23 @@
  */
 #include "client/sign_print.h"
 
-#include <stdlib.h>
-
-static void
-add_record(struct ksk_text *text, const struct ksk_rrset *rrset, uint16_t type,
-	struct ksk_span rdata)
-{
-	char line[KSK_ZONETEXT_RECORD_CAP];
-
-	/* What verified was read before: it can be written. */
-	if (ksk_zonetext_record(&rrset->owner, type, rrset->ttl, rdata, line) !=
-		KSK_OK)
-		abort();
-	ksk_text_add(text, "%s\n", line);
-}
+#include "client/rrset_print.h"
 
 void
 ksk_sign_print_text(const struct ksk_sign_set *set,
 	const struct ksk_sign_reply *reply, struct ksk_text *text)
 {
-	const struct ksk_rrset *rrset = &set->request.sign.rrset;
-
-	for (size_t i = 0; i < rrset->count; i++)
-		add_record(text, rrset, rrset->type, rrset->rdata[i]);
-	for (size_t i = 0; i < reply->rrsig_count; i++)
-		add_record(text, rrset, KSK_TYPE_RRSIG, reply->rrsig[i]);
-}
-
-static json_t *
-json_record(const struct ksk_rrset *rrset, uint16_t type, struct ksk_span rdata)
-{
-	char line[KSK_ZONETEXT_RECORD_CAP];
-
-	if (ksk_zonetext_record(&rrset->owner, type, rrset->ttl, rdata, line) !=
-		KSK_OK)
-		return NULL;
-	return json_string(line);
+	ksk_rrset_print(&set->request.sign.rrset, reply->rrsig,
+		reply->rrsig_count, text);
 }
 
 static void
 add_done(json_t *value, const struct ksk_rrset *rrset,
 	const struct ksk_sign_reply *reply, bool signatures)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; signatures && i < reply->rrsig_count; i++)
-		(void)json_array_append_new(list,
-			json_record(rrset, KSK_TYPE_RRSIG, reply->rrsig[i]));
-	(void)json_object_set_new(value, "rrsigs", list);
+	(void)json_object_set_new(value, "rrsigs",
+		ksk_json_rrsigs(rrset, reply->rrsig,
+			signatures ? reply->rrsig_count : 0));
 	(void)json_object_set_new(
 		value, "window", ksk_json_window(reply->window));
 	(void)json_object_set_new(value, "policy-version",
@@ -100,22 +69,23 @@ ksk_sign_print_json(const struct ksk_sign_set *set,
 		[KSK_SIGN_UNVERIFIED] = "unverified",
 	};
 	const struct ksk_rrset *rrset = &set->request.sign.rrset;
-	json_t *records = json_array(), *value;
+	json_t *value;
 	char type[10];
 
-	for (size_t i = 0; i < rrset->count; i++)
-		(void)json_array_append_new(records,
-			json_record(rrset, rrset->type, rrset->rdata[i]));
 	value = json_pack("{s:o, s:o, s:s, s:I, s:s, s:o}", "file",
 		ksk_json_path(set->path), "zone", ksk_json_name(&rrset->owner),
 		"type", ksk_type_text(rrset->type, type), "ttl",
 		(json_int_t)rrset->ttl, "status", fates[fate], "records",
-		records);
+		ksk_json_records(rrset));
 	if (value == NULL)
 		return NULL;
 	if (fate == KSK_SIGN_DONE || fate == KSK_SIGN_PERMITTED)
 		add_done(
 			value, rrset, &reply->sign_body, fate == KSK_SIGN_DONE);
+	if (set->request.sign.has_idempotency)
+		(void)json_object_set_new(value, "idempotency",
+			ksk_json_hex(
+				set->request.sign.idempotency, KSK_ID_LEN));
 	if (fate == KSK_SIGN_REFUSED)
 		add_refused(value, reply);
 	if (fate == KSK_SIGN_UNVERIFIED)

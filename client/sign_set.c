@@ -9,6 +9,7 @@
 #include "client/output.h"
 #include "client/standing.h"
 
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,8 +243,68 @@ add_evidence(struct ksk_sign *sign, const struct ksk_sign_evidence *evidence,
 	return KSK_OK;
 }
 
+/* PROTOCOL 4.3: the hash of the newest answer; zeroes where there is none. */
+static enum ksk_err
+set_previous(struct ksk_sign *sign, const struct ksk_last_answer_reply *last,
+	const struct ksk_sign_options *options, struct ksk_fault *fault)
+{
+	sign->has_previous = options->order != KSK_SIGN_PREVIOUS_ANY;
+	if (options->order == KSK_SIGN_PREVIOUS_GIVEN)
+		memcpy(sign->previous, options->previous, KSK_HASH_LEN);
+	if (options->order != KSK_SIGN_PREVIOUS_ASKED || last == NULL)
+		return KSK_OK;
+	memcpy(sign->previous,
+		last->has_head ? last->head_hash : last->record_hash,
+		KSK_HASH_LEN);
+	for (size_t i = 0; !last->has_head && i < last->later_count; i++) {
+		if (last->later[i].record < last->record)
+			continue;
+		ksk_fault_set(fault,
+			"the appliance does not tell the hash of its newest "
+			"answer: give it with --previous");
+		return KSK_ERR_BAD_INPUT;
+	}
+	return KSK_OK;
+}
+
+/* A dry run leaves nothing behind that could be given again. */
+static enum ksk_err
+set_idempotency(struct ksk_sign *sign, const struct ksk_sign_options *options,
+	struct ksk_fault *fault)
+{
+	sign->has_idempotency = !options->dry_run &&
+		options->repeat != KSK_SIGN_REPEAT_NONE;
+	if (!sign->has_idempotency)
+		return KSK_OK;
+	if (options->repeat == KSK_SIGN_REPEAT_GIVEN) {
+		memcpy(sign->idempotency, options->idempotency, KSK_ID_LEN);
+		return KSK_OK;
+	}
+	if (RAND_bytes(sign->idempotency, KSK_ID_LEN) == 1)
+		return KSK_OK;
+	ksk_fault_set(fault, "the system gives no random bytes");
+	return KSK_ERR_CRYPTO;
+}
+
+/* What ties this request to others: the one before, those that it replaces,
+ * and repeats of itself. */
+static enum ksk_err
+set_order(struct ksk_sign *sign, const struct ksk_last_answer_reply *last,
+	const struct ksk_sign_options *options, struct ksk_fault *fault)
+{
+	enum ksk_err err = set_previous(sign, last, options, fault);
+
+	if (err != KSK_OK)
+		return err;
+	sign->supersede_count = options->supersede_count;
+	memcpy(sign->supersede, options->supersede,
+		options->supersede_count * sizeof(sign->supersede[0]));
+	return set_idempotency(sign, options, fault);
+}
+
 enum ksk_err
 ksk_sign_set_build(struct ksk_sign_set *set, const struct ksk_keys_reply *keys,
+	const struct ksk_last_answer_reply *last,
 	const struct ksk_sign_options *options,
 	const struct ksk_sign_evidence *evidence, uint64_t now,
 	struct ksk_fault *fault)
@@ -259,6 +320,7 @@ ksk_sign_set_build(struct ksk_sign_set *set, const struct ksk_keys_reply *keys,
 	sign->has_dry_run = options->dry_run;
 	sign->dry_run = options->dry_run;
 	if ((err = set_window(sign, keys, options, fault)) != KSK_OK ||
+		(err = set_order(sign, last, options, fault)) != KSK_OK ||
 		(err = add_ksks(set, keys, options->exact, now, fault)) !=
 			KSK_OK)
 		return err;

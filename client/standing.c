@@ -14,29 +14,34 @@ ksk_standing_is(const struct ksk_ksk_entry *ksk, uint64_t start, uint64_t now)
 	return ksk->from <= start && (!ksk->has_until || start < ksk->until);
 }
 
-bool
-ksk_standing_revoked(const struct ksk_ksk_entry *ksk)
+static bool
+is_revoked(struct ksk_span dnskey)
 {
 	struct ksk_dnskey key;
 
-	return ksk_dnskey_read(ksk->dnskey, &key) == KSK_OK &&
+	return ksk_dnskey_read(dnskey, &key) == KSK_OK &&
 		(key.flags & KSK_FLAG_REVOKE) != 0;
 }
 
-/* The DS pins the key as it was before it was revoked. */
-static bool
-matches(const struct ksk_name *owner, const struct ksk_ksk_entry *ksk)
+bool
+ksk_standing_revoked(const struct ksk_ksk_entry *ksk)
+{
+	return is_revoked(ksk->dnskey);
+}
+
+bool
+ksk_standing_matches(const struct ksk_name *owner, const struct ksk_ds *ds,
+	struct ksk_span dnskey)
 {
 	uint8_t plain[KSK_RDATA_MAX];
-	size_t len = ksk->dnskey.len;
 
-	if (ksk_ds_matches(&ksk->ds, owner, ksk->dnskey))
+	if (ksk_ds_matches(ds, owner, dnskey))
 		return true;
-	if (len > sizeof(plain) || !ksk_standing_revoked(ksk))
+	if (dnskey.len > sizeof(plain) || !is_revoked(dnskey))
 		return false;
-	memcpy(plain, ksk->dnskey.data, len);
+	memcpy(plain, dnskey.data, dnskey.len);
 	plain[1] &= (uint8_t)~KSK_FLAG_REVOKE;
-	return ksk_ds_matches(&ksk->ds, owner, ksk_span_of(plain, len));
+	return ksk_ds_matches(ds, owner, ksk_span_of(plain, dnskey.len));
 }
 
 enum ksk_err
@@ -45,7 +50,8 @@ ksk_standing_check(const struct ksk_name *owner,
 {
 	char ds[KSK_DS_TEXT_CAP];
 
-	if (ksk->dnskey.len != 0 && matches(owner, ksk))
+	if (ksk->dnskey.len != 0 &&
+		ksk_standing_matches(owner, &ksk->ds, ksk->dnskey))
 		return KSK_OK;
 	ksk_ds_to_text(&ksk->ds, ds);
 	if (ksk->dnskey.len != 0) {

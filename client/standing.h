@@ -22,6 +22,11 @@ bool ksk_standing_is(
  * set signs the DNSKEY RRset only (RFC 5011 2.1). */
 bool ksk_standing_revoked(const struct ksk_ksk_entry *ksk);
 
+/* Returns true if a DS pins this key, with or without REVOKE set: it pins the
+ * key as it was before it was revoked. */
+bool ksk_standing_matches(const struct ksk_name *owner, const struct ksk_ds *ds,
+	struct ksk_span dnskey);
+
 /*
  * Checks that the DNSKEY of a KSK is the one that its DS pins, with or without
  * REVOKE set. KSK_ERR_NOT_FOUND: the token has no such key, fault says why;

@@ -10,6 +10,7 @@
 #include "appliance/base/yaml.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -49,6 +50,88 @@ add_state(struct ksk_text *text, uint64_t state, const char *why)
 		why[0] != '\0' ? ": " : "", why);
 }
 
+/* PROTOCOL 6. "" for ready. */
+static const char *
+ended_by(uint64_t state)
+{
+	switch ((enum ksk_state)state) {
+	case KSK_STATE_READY:
+		break;
+	case KSK_STATE_TOKEN_DOWN:
+		return "the token: its workers are started again by themselves";
+	case KSK_STATE_LOCKED:
+		return "the right PIN at the appliance, then a reload";
+	case KSK_STATE_KEY_MISSING:
+		return "making or naming the right key at the appliance";
+	case KSK_STATE_CLOCK_HOLD:
+		return "time that is synchronised and agrees for a while, or "
+		       "a person at the appliance who accepts the clock";
+	case KSK_STATE_JOURNAL_FULL:
+		return "room for the journal: it heals by itself";
+	case KSK_STATE_RESTORED:
+		return "the right journal, or a person at the appliance who "
+		       "accepts this one";
+	case KSK_STATE_NO_POLICY:
+		return "a policy that can be loaded";
+	}
+	return "";
+}
+
+/* "13 d 4 h", "1 h 30 m", "59 s": the two largest units. */
+static void
+write_span(uint64_t seconds, char out[48])
+{
+	static const struct {
+		uint64_t len;
+		const char *name;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}};
+	size_t i = 0;
+	int at;
+
+	while (i < 3 && seconds < units[i].len)
+		i++;
+	at = snprintf(out, 48, "%" PRIu64 " %s", seconds / units[i].len,
+		units[i].name);
+	seconds %= units[i].len;
+	if (i < 3 && seconds >= units[i + 1].len && at > 0)
+		(void)snprintf(out + at, 48 - (size_t)at, " %" PRIu64 " %s",
+			seconds / units[i + 1].len, units[i + 1].name);
+}
+
+/* By the appliance's clock, by which it was signed. */
+static void
+add_earliest(struct ksk_text *text, const struct ksk_status_reply *status)
+{
+	char name[KSK_NAME_TEXT_CAP], when[KSK_TIME_CAP], span[48];
+	bool over = status->earliest <= status->time;
+
+	if (!status->has_earliest)
+		return;
+	ksk_name_to_text(&status->earliest_owner, name);
+	write_span(over ? status->time - status->earliest
+			: status->earliest - status->time,
+		span);
+	ksk_text_add(text, "first to expire: %s, %s (%s%s%s)\n", name,
+		ksk_time_text(when, status->earliest), over ? "" : "in ", span,
+		over ? " ago: nobody validates it" : "");
+}
+
+static void
+add_journal(struct ksk_text *text, const struct ksk_status_reply *status)
+{
+	char hex[2 * KSK_HASH_LEN + 1];
+
+	ksk_hex_write(ksk_span_of(status->record_hash, KSK_HASH_LEN), hex,
+		sizeof(hex));
+	ksk_text_add(text, "journal: record %" PRIu64 ", hash %s\n",
+		status->record, hex);
+	if (status->has_checkpoint)
+		ksk_text_add(text, "checkpoint: record %" PRIu64 "\n",
+			status->checkpoint);
+	if (status->anchor[0] != '\0')
+		ksk_text_add(text, "anchor: %s\n", status->anchor);
+}
+
 static void
 write_text(const struct ksk_session *session,
 	const struct ksk_status_reply *status, struct ksk_text *text)
@@ -58,6 +141,8 @@ write_text(const struct ksk_session *session,
 
 	ksk_text_add(text, "state: ");
 	add_state(text, status->state, status->why);
+	if (status->state != KSK_STATE_READY)
+		ksk_text_add(text, "ended by: %s\n", ended_by(status->state));
 	ksk_text_add(text, "address: %s\n", session->address);
 	ksk_hex_write(
 		ksk_span_of(status->appliance, KSK_ID_LEN), hex, sizeof(hex));
@@ -68,11 +153,10 @@ write_text(const struct ksk_session *session,
 		sizeof(hex));
 	ksk_text_add(text, "policy: version %llu, SHA-256 %s\n",
 		(unsigned long long)status->policy_version, hex);
-	ksk_hex_write(ksk_span_of(status->record_hash, KSK_HASH_LEN), hex,
-		sizeof(hex));
-	ksk_text_add(text, "journal: record %llu, hash %s\nzones: %llu\n",
-		(unsigned long long)status->record, hex,
-		(unsigned long long)status->zone_count);
+	add_journal(text, status);
+	ksk_text_add(
+		text, "zones: %llu\n", (unsigned long long)status->zone_count);
+	add_earliest(text, status);
 	for (size_t i = 0; i < status->token_count; i++) {
 		const struct ksk_token_entry *token = &status->token[i];
 
@@ -96,6 +180,22 @@ json_state(const char *key, json_t *name, uint64_t state, const char *why)
 }
 
 static json_t *
+json_journal(const struct ksk_status_reply *status)
+{
+	json_t *value = json_pack("{s:I, s:o}", "record",
+		(json_int_t)status->record, "hash",
+		ksk_json_hex(status->record_hash, KSK_HASH_LEN));
+
+	if (value != NULL && status->has_checkpoint)
+		(void)json_object_set_new(value, "checkpoint",
+			json_integer((json_int_t)status->checkpoint));
+	if (value != NULL && status->anchor[0] != '\0')
+		(void)json_object_set_new(
+			value, "anchor", json_string(status->anchor));
+	return value;
+}
+
+static json_t *
 make_json(const struct ksk_session *session,
 	const struct ksk_status_reply *status)
 {
@@ -116,8 +216,9 @@ make_json(const struct ksk_session *session,
 				ksk_json_name(&status->trouble[i].owner),
 				status->trouble[i].state,
 				status->trouble[i].why));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:{s:I, s:o}, "
-			 "s:{s:I, s:o}, s:I, s:o, s:o}",
+	json_t *value = json_pack(
+		"{s:s, s:s, s:s, s:o, s:s, s:o, s:{s:I, s:o}, s:o, s:I, s:o, "
+		"s:o}",
 		"address", session->address, "state",
 		ksk_state_text((unsigned)status->state), "why", status->why,
 		"appliance", ksk_json_hex(status->appliance, KSK_ID_LEN),
@@ -125,10 +226,18 @@ make_json(const struct ksk_session *session,
 		ksk_json_time(status->time), "policy", "version",
 		(json_int_t)status->policy_version, "hash",
 		ksk_json_hex(status->policy_hash, KSK_HASH_LEN), "journal",
-		"record", (json_int_t)status->record, "hash",
-		ksk_json_hex(status->record_hash, KSK_HASH_LEN), "zones",
-		(json_int_t)status->zone_count, "tokens", tokens, "troubles",
-		zones);
+		json_journal(status), "zones", (json_int_t)status->zone_count,
+		"tokens", tokens, "troubles", zones);
+
+	if (value != NULL && status->state != KSK_STATE_READY)
+		(void)json_object_set_new(value, "ended-by",
+			json_string(ended_by(status->state)));
+	if (value != NULL && status->has_earliest)
+		(void)json_object_set_new(value, "earliest",
+			json_pack("{s:o, s:o}", "zone",
+				ksk_json_name(&status->earliest_owner),
+				"expiration", ksk_json_time(status->earliest)));
+	return value;
 }
 
 static enum ksk_ctl_exit
@@ -163,9 +272,7 @@ work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 	enum ksk_step step = ksk_ask(session, &request, 1, &answer, fault);
 
 	if (step == KSK_STEP_DONE)
-		step = ksk_answer_judge(session, answer.reply, fault);
-	if (step == KSK_STEP_OVER)
-		ksk_say("%s", fault->text);
+		step = ksk_answer_head(session, answer.reply, fault);
 	if (step == KSK_STEP_DONE) {
 		const struct ksk_status_reply *reply =
 			&answer.reply->status_body;

@@ -207,6 +207,12 @@ class Fake:
         self.ksks = [self.ksk]
         self.signers = [self.ksk]
         self.keys_owner = None
+        self.record = 41           # the journal's head
+        self.journal = b"journal"  # another one has other hashes
+        self.id = b"\x11" * 16
+        self.answers = {}          # idempotency key -> (body, reply)
+        self.held = {}             # (zone, type) -> body of last-answer
+        self.ksk_moments, self.zsk_moments, self.more_status = {}, {}, {}
 
     def now(self):
         return int(time.time()) + self.clock
@@ -215,10 +221,20 @@ class Fake:
         now = int(time.time())
         return self.window or {1: now - 3600, 2: now + 14 * 86400 - 3600}
 
+    def hash(self, number=None):
+        number = self.record if number is None else number
+        return hashlib.sha256(b"%s %d" % (self.journal, number)).digest()
+
+    def append(self):
+        """An intent and a result."""
+        self.record += 2
+        return self.record, self.hash()
+
     def status(self, request):
-        body = {1: b"\x11" * 16, 2: "0.1.0", 3: self.now(), 4: self.state,
-                6: 7, 7: b"\x22" * 32, 8: 41, 9: b"\x33" * 32, 10: 1,
-                11: [{1: "main", 2: self.state, 3: 2}], 12: []}
+        body = {1: self.id, 2: "0.1.0", 3: self.now(), 4: self.state,
+                6: 7, 7: b"\x22" * 32, 8: self.record,
+                9: self.hash(), 10: 1, 11: [{1: "main", 2: self.state, 3: 2}], 12: []}
+        body.update(self.more_status)
         if self.state:
             body[5] = "unlock it"
             body[12] = [{1: ap.wire_name(self.zone), 2: self.state, 3: "x"}]
@@ -226,30 +242,60 @@ class Fake:
 
     def ksk_entry(self, key, stands=True):
         return {1: key.rdata, 2: key.ds(), 3: 1700000000, 5: True,
-                6: stands, 7: 0}
+                6: stands, 7: 0, **self.ksk_moments}
 
     def keys(self, request):
         owner = self.keys_owner or request[3][1]
         return {1: request[1], 2: 0, 3: {
             1: owner, 2: 3600, 3: self.default_window(),
             4: [48, 59, 60], 5: [self.ksk_entry(k) for k in self.ksks],
-            6: [{1: "alpha", 2: 1, 3: [{1: self.ksk.ds(), 3: False}]}],
+            6: [{1: "alpha", 2: 1, 3: [{1: self.ksk.ds(), 3: False,
+                                    **self.zsk_moments}]}],
             7: []}}
 
     def sign(self, request):
         body = request[3]
         window = body.get(2) or self.default_window()
         reply = {1: [], 4: 7, 5: window}
-        if not body.get(6):
-            reply[1] = [k.rrsig(body[1], window) for k in self.signers]
-            reply[2], reply[3] = 42, b"\x44" * 32
-        else:
+        if body.get(6):
             del reply[1]
+            return {1: request[1], 2: 0, 3: reply}
+        known = self.answers.get(body.get(3))
+        if known:
+            if known[0] != body:
+                return {1: request[1], 2: 2, 4: [
+                    {1: "idempotency", 2: "this key had another request"}]}
+            return {1: request[1], 2: 0, 3: known[1]}
+        reply[1] = [k.rrsig(body[1], window) for k in self.signers]
+        reply[2], reply[3] = self.append()
+        if 3 in body:
+            self.answers[body[3]] = (body, reply)
+        self.hold(body[1], reply[1], window)
         return {1: request[1], 2: 0, 3: reply}
 
+    def hold(self, rrset, rrsigs, window, adopted=False):
+        """What last-answer gives from now on: the record is the head."""
+        self.held[rrset[1], rrset[2]] = {
+            1: rrset, 2: rrsigs, 3: self.record, 4: self.hash(), 5: 7,
+            6: window, 7: self.now(), 8: adopted}
+
+    def last_answer(self, request):
+        body = self.held.get((request[3][1], request[3][2]))
+        reply = {1: request[1], 2: 0}
+        if body:
+            reply[3] = body
+        return reply
+
+    def adopt(self, request):
+        rrset, rrsigs = request[3][1], request[3][2]
+        record, chain = self.append()
+        expiration, inception = struct.unpack("!II", rrsigs[0][8:16])
+        self.hold(rrset, rrsigs, {1: inception, 2: expiration}, True)
+        return {1: request[1], 2: 0, 3: {1: record, 2: chain}}
+
     def answer(self, request):
-        return {1: self.status, 2: self.keys, 3: self.sign_body}[request[2]](
-            request)
+        return {1: self.status, 2: self.keys, 3: self.sign_body,
+                5: self.last_answer, 10: self.adopt}[request[2]](request)
 
     def serve(self, connection):
         while True:

@@ -224,12 +224,12 @@ class Status(Case):
         self.enroll()
         done = self.run_ctl("status")
         for piece in ("state: ready", "version 7", "22" * 32, "record 41",
-                      "33" * 32, "token main: 2 workers", "11" * 16):
+                      self.fake.hash().hex(), "token main: 2 workers", "11" * 16):
             self.assertIn(piece, done.out)
         self.assertEqual(done.err, "")
         data = json.loads(self.run_ctl("status", ZONE, "--json").out)
         self.assertEqual(data["state"], "ready")
-        self.assertEqual(data["journal"], {"record": 41, "hash": "33" * 32})
+        self.assertEqual(data["journal"], {"record": 41, "hash": self.fake.hash().hex()})
         self.assertEqual(self.fake.requests[-1][3][1], ap.wire_name(ZONE))
 
     def test_not_ready(self):
@@ -366,7 +366,8 @@ class Sign(Case):
             ZONE, self.fake.ksk.rdata).replace("DNSKEY", "CDNSKEY") + "\n")
         done = self.sign(self.input, cds, cdnskey)
         self.assertEqual(self.server.connections, 1)
-        self.assertEqual([r[2] for r in self.fake.requests], [2, 3, 3, 3])
+        self.assertEqual([r[2] for r in self.fake.requests],
+                         [1, 2, 3, 3, 3])
         self.assertEqual([r[3] for r in self.records(done.out)],
                          ["DNSKEY"] * 3 + ["RRSIG", "CDS", "RRSIG",
                                            "CDNSKEY", "RRSIG"])
@@ -425,7 +426,8 @@ class Sign(Case):
         self.assertEqual(data["status"], "done")
         self.assertEqual(len(data["records"]), 3)
         self.assertEqual(len(data["rrsigs"]), 1)
-        self.assertEqual(data["record"], 42)
+        self.assertEqual(data["record"], self.fake.record)
+        self.assertEqual(data["record-hash"], self.fake.hash().hex())
         self.assertEqual(data["zone"], ZONE)
 
     def test_evidence(self):
@@ -835,12 +837,13 @@ class Connections(Case):
 
         def cut(request):
             whole = frame({1: request[1], 2: 0, 3: {
-                1: [rrsig], 2: 42, 3: b"\x44" * 32, 4: 7, 5: window}})
+                1: [rrsig], 2: self.fake.record + 1,
+                3: self.fake.hash(self.fake.record + 1), 4: 7, 5: window}})
             at[2:] = [len(whole)]
             return whole[:at[0]]
 
         def serve(connection):
-            for _ in range(2):
+            for _ in range(3):
                 request = connection.receive()
                 reply = self.fake.answer(request)
                 if isinstance(reply, bytes):
@@ -860,6 +863,7 @@ class Connections(Case):
         at[0] = at[2]
         for at[1] in ("FIN", "BYE"):  # complete, with and without an alert
             self.assertEqual(len(self.records(self.sign().out)), 4)
+            self.fake.record += 1
 
     def test_malformed_replies(self):
         good = {1: 1, 2: 0}
