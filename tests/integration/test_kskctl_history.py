@@ -730,11 +730,10 @@ class Manual(base.Case):
             records = [x for x in self.read(self.at(name)).splitlines()
                        if not x.startswith(";")]
             self.assertEqual(len(records), count, name)
-        # Each verb of this page has its example.
+        # Each verb has its example; journal is test_journal.py's.
         verbs = ap.sh(base.KSKCTL, "--help").out.split("\n\n")[1]
-        for verb in verbs.splitlines():
-            self.assertTrue(any(verb.split()[0] in x.split() for x in run),
-                            verb)
+        for verb in {x.split()[0] for x in verbs.splitlines()} - {"journal"}:
+            self.assertTrue(any(verb in x.split() for x in run), verb)
 
 
 def stamp(seconds):
