@@ -296,10 +296,10 @@ class Box(rules.Box):
             return bad
         trial = self.trial(pol, now, old, bad)
         got = judge().load(trial, old, now)
-        if bool(got) != bool(bad):
+        if sorted(got) not in self.tried:
             raise Different(
-                f"load at {now}: model {bad}, product {sorted(got)}\n  new "
-                f"{pol}\n  old {old}\n  snaps {trial.snaps}\n  timeline "
+                f"load at {now}: model {self.tried}, product "
+                f"{sorted(got)}\n  new {pol}\n  old {old}\n  snaps {trial.snaps}\n  timeline "
                 + "\n    ".join(map(str, self.tl["DNSKEY"] + self.tl["CDS"])))
         return bad
 

@@ -473,7 +473,7 @@ class Box:
         if pol.parent_ds != self.snaps[-1][1] or pol.seen > self.snaps[-1][0]:
             trial.snaps.append((pol.seen if "dssets" in self.fix else now, pol.parent_ds))
         cur = self.in_effect(now)
-        bad = []
+        bad, self.tried = [], [[]]
         if cur and not pol.outage:
             zsks = {k for k in cur.keys - cur.signers if k.startswith("z")}
             live = {k for k in zsks if pol.provider_of(k)[1] and not pol.provider_of(k)[1].entry(k).withdrawn}
@@ -481,8 +481,6 @@ class Box:
             tries = [zsks, live, live | pinned]
             # a wider set that fits: needed where an algorithm enters or a provider's only key was withdrawn
             verdicts = [trial.judge("DNSKEY", frozenset(t), now, supersedes=True)[0] for t in tries]
-            if all(verdicts):
-                bad = min(verdicts, key=len)
             if "enter" in self.fix:
                 times = Times(self.tl["DNSKEY"], pol, self.fix)
                 old = dict(self.pol.providers)
@@ -495,6 +493,9 @@ class Box:
             if any(pol.provider_of(k)[1] is None for a in self.tl["DNSKEY"]
                    if times.served(a) and times.start(a) > now for k in a.keys if k.startswith("z")):
                 bad = bad + ["early-drop"]
+            # What may be said of a refusal: why no set fits, told of any of those tried.
+            self.tried = [sorted(set(v + bad)) for v in verdicts] if all(verdicts) else [sorted(set(bad))]
+            bad = min(self.tried, key=len)
         if not bad:
             self.pol, self.snaps, self.old = pol, trial.snaps, trial.old
-        return sorted(set(bad))
+        return bad
