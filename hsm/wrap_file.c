@@ -121,13 +121,16 @@ read_head(struct ksk_span file, const char *kind, struct ksk_fault *fault)
 	uint64_t version = 0;
 
 	ksk_cbor_in_map(&in, NULL, 0);
-	if (ksk_cbor_in_key(&in) == 1)
+	if (ksk_cbor_in_key(&in) == 1) {
 		ksk_cbor_in_text(&in, 1, text, sizeof(text));
-	if (in.err == KSK_OK && ksk_cbor_in_key(&in) == 2)
-		version = ksk_cbor_in_uint(&in, UINT32_MAX);
+		/* Only an open map may be asked for its next key. */
+		if (ksk_cbor_in_key(&in) == 2)
+			version = ksk_cbor_in_uint(&in, UINT32_MAX);
+	}
 	if (in.err != KSK_OK || strcmp(text, kind) != 0) {
 		ksk_fault_set(fault, "no file of kind %s%s%s", kind,
-			in.err == KSK_OK ? " but of kind " : "",
+			in.err == KSK_OK && text[0] != '\0' ? " but of kind "
+							    : "",
 			in.err == KSK_OK ? text : "");
 		return KSK_ERR_UNSUPPORTED;
 	}

@@ -17,7 +17,7 @@ from fault import Fault  # noqa: E402
 from modules import ap  # noqa: E402
 
 SANITIZED = True
-USAGE, FILE, TOKEN, KEY = 2, 7, 9, 13
+USAGE, FILE, MODULE, TOKEN, KEY = 2, 7, 8, 9, 13
 KEY_MISSING = 3
 ZONE = "example.com."
 ALGORITHMS = {"p256": (13, None), "p384": (14, None), "rsa": (8, 2048),
@@ -369,6 +369,26 @@ class Backup(unittest.TestCase):
             self.refused(two.restore(path, check=False), "is not that of")
         self.assertEqual(self.state(two.b), before)
         self.assertIn(ap.ds_text(ZONE, key), two.restore(path).out)
+
+
+    def test_a_process_that_dies_half_way(self):
+        """Half a key is on the token then, and everybody is told."""
+        two = self.two
+        two.generate()
+        path = two.backup(two.recipient())
+        fault = Fault(two.b.path("fault"), build=ap.BUILD)
+        self.addCleanup(fault.close)
+        conf = content(two.b.path("etc/kskd.yaml")).decode()
+        two.b.write("etc/kskd.yaml", conf.replace(
+            f"module: {ap.SOFTHSM}", f'module: "{fault.module}"'))
+        with fault.crash("C_CreateObject"):
+            done = two.restore(path, check=False)
+        self.assertEqual(done.returncode, MODULE, done.err)
+        self.assertFalse(os.path.exists(two.b.path("etc/keymap")))
+        line = next(x for x in two.b.kskadm("key", "list").out.splitlines()
+                    if x.split()[1] == "k")
+        self.assertIn("public half missing", line)
+        self.refused(two.restore(path, check=False), "on the token already")
 
 
 class OnTpm(unittest.TestCase):

@@ -203,6 +203,30 @@ test_room(void **state)
 	assert_int_equal(small.len, 0);
 }
 
+/* Maps that end before kind and version. */
+static void
+test_short_maps(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} cases[] = {{"\xa0", 1}, {"\xa1\x01\x61\x6b", 4}, {"\xa1\x01\x01", 3},
+		{"\xa1\x02\x01", 3}, {"\x80", 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (unsigned is_backup = 0; is_backup < 2; is_backup++) {
+			struct ksk_fault fault = {""};
+			struct ksk_span file = ksk_span_of(
+				(const uint8_t *)cases[i].bytes, cases[i].len);
+
+			assert_int_equal(KSK_ERR_UNSUPPORTED,
+				read_file(is_backup != 0, file, &fault));
+			assert_non_null(strstr(fault.text, "no file of kind"));
+		}
+	}
+}
+
 /* Files of version 1, as they were made once, are read for ever. */
 static void
 test_old_files(void **state)
@@ -237,6 +261,7 @@ main(void)
 		cmocka_unit_test(test_backup),
 		cmocka_unit_test(test_wrong_values),
 		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_short_maps),
 		cmocka_unit_test(test_old_files),
 	};
 
