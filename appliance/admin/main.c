@@ -113,6 +113,11 @@ static const struct verb {
 		"The words are those of kskctl status. What was signed since "
 		"this journal was copied stays\nunknown: rules that need it "
 		"can't see it.\n"},
+	{"journal", "check", ksk_verb_journal_check, "[--audit-key FILE] PATH",
+		"check a journal's file while kskd does not run on it",
+		"Follows every record, checkpoint and timeline, and changes "
+		"nothing. Without --audit-key the\nkeys in the file itself are "
+		"taken at their word.\n"},
 	{"keymap", "show", ksk_verb_keymap_show, "",
 		"print the keymap, if it is right", ""},
 	{"ceremony", "", ksk_verb_ceremony, "--transcript FILE SCRIPT",

@@ -22,24 +22,12 @@
 #define KSK_SIGNER_TIMELINE_H
 
 #include "appliance/policy/rules.h"
+#include "appliance/policy/timeline_body.h"
 #include "appliance/signer/journal.h"
-
-/* What one zone may have. Answers leave 31 days after no cache can hold them
- * (ksk_history_droppable): about 16 changes a day fit. */
-#define KSK_TIMELINE_ANSWER_MAX 512u
-#define KSK_TIMELINE_MEMBER_MAX 8192u
-#define KSK_TIMELINE_KEY_MAX 512u
-#define KSK_TIMELINE_DS_MAX 2048u
-#define KSK_TIMELINE_PARENT_MAX 64u
-#define KSK_TIMELINE_WAIT_MAX 32u
-#define KSK_TIMELINE_RATE_MAX 64u
 
 /* Answers that a judged request must leave room for: one of each type and an
  * adopted one with its ghost may come between verdict and release. */
 #define KSK_TIMELINE_MARGIN 8u
-
-/* One zone's timeline in memory. Opaque. */
-struct ksk_timeline;
 
 /* Those in memory. Opaque. */
 struct ksk_timelines;

@@ -31,24 +31,6 @@ start_of(const struct ksk_history_answer *a)
 	return later(a->inception, a->released);
 }
 
-void
-ksk_timeline_clear(struct ksk_timeline *timeline, const struct ksk_name *zone)
-{
-	struct ksk_history *h = &timeline->history;
-	timeline->zone = *zone;
-	*h = (struct ksk_history){.key = timeline->key,
-		.answer = timeline->answer,
-		.member = timeline->member,
-		.ds = timeline->ds,
-		.parent = timeline->parent,
-		.wait = timeline->wait};
-	timeline->has_waits = false;
-	timeline->zone_max_ttl = 0;
-	timeline->parent_ds_ttl = 0;
-	timeline->rate_count = 0;
-	timeline->staged = 0;
-}
-
 const struct ksk_history *
 ksk_timeline_history(const struct ksk_timeline *timeline)
 {

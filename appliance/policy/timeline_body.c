@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timeline_body - a timeline as the body of its row in the journal, and back.
- * One encoding; what does not fit the arrays or contradicts itself is damage.
+ * timeline_body - see timeline_body.h. There is one encoding.
  */
-#include "appliance/signer/timeline_internal.h"
+#include "appliance/policy/timeline_body.h"
 
 #include "protocol/wire.h"
 
@@ -27,6 +26,24 @@ enum {
 #define WAIT_BYTES (3u * 8u)
 #define RATE_BYTES (KSK_PIN_LEN + 8u + 4u + 4u)
 #define HEAD_BYTES (1u + 1u + 2u * 8u + 5u * 2u)
+
+void
+ksk_timeline_clear(struct ksk_timeline *timeline, const struct ksk_name *zone)
+{
+	struct ksk_history *h = &timeline->history;
+	timeline->zone = *zone;
+	*h = (struct ksk_history){.key = timeline->key,
+		.answer = timeline->answer,
+		.member = timeline->member,
+		.ds = timeline->ds,
+		.parent = timeline->parent,
+		.wait = timeline->wait};
+	timeline->has_waits = false;
+	timeline->zone_max_ttl = 0;
+	timeline->parent_ds_ttl = 0;
+	timeline->rate_count = 0;
+	timeline->staged = 0;
+}
 
 size_t
 ksk_timeline_body_len(const struct ksk_timeline *timeline)

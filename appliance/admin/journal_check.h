@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * journal_check - what the files of `kskadm journal check` share: the open
+ * file, and how a query's rows are walked. The verb changes nothing in it.
+ * Tests: tests/integration/test_journal_check.py
+ */
+#ifndef KSK_ADMIN_JOURNAL_CHECK_H
+#define KSK_ADMIN_JOURNAL_CHECK_H
+
+#include "appliance/admin/admin.h"
+#include "protocol/chain.h"
+
+#include <sqlite3.h>
+
+/* The tables as appliance/signer/journal_schema.h makes them. */
+#define KSK_CHECK_SCHEMA 2
+
+struct ksk_check {
+	const char *path;
+	sqlite3 *db;
+	struct ksk_chain *chain;
+	uint8_t journal[KSK_ID_LEN];
+	uint8_t appliance[KSK_ID_LEN];
+	uint64_t open_from;    /* every open intent has this number or more */
+	bool keys_given;       /* else those of the file itself are believed */
+	uint64_t intents_open; /* at the end */
+};
+
+/* Opens a journal that nobody else has open, and reads whose it is.
+ * KSK_ERR_NOT_FOUND, KSK_ERR_AGAIN (in use), KSK_ERR_MALFORMED, KSK_ERR_IO,
+ * with fault. */
+KSK_MUST_USE enum ksk_err ksk_check_open(
+	struct ksk_check *check, struct ksk_fault *fault);
+void ksk_check_close(struct ksk_check *check);
+
+/* Prepares a query. KSK_ERR_IO with fault. out_statement: owned,
+ * sqlite3_finalize. */
+KSK_MUST_USE enum ksk_err ksk_check_query(struct ksk_check *check,
+	const char *sql, sqlite3_stmt **out_statement, struct ksk_fault *fault);
+
+/* Takes the next row. KSK_ERR_NOT_FOUND: there is none; KSK_ERR_IO with
+ * fault. */
+KSK_MUST_USE enum ksk_err ksk_check_row(struct ksk_check *check,
+	sqlite3_stmt *statement, struct ksk_fault *fault);
+
+/* A column, borrowed until the next row. */
+uint64_t ksk_check_number(sqlite3_stmt *statement, int column);
+struct ksk_span ksk_check_bytes(sqlite3_stmt *statement, int column);
+
+/* Follows all records and checkpoints. KSK_ERR_MALFORMED,
+ * KSK_ERR_BAD_SIGNATURE, with fault: what is wrong first. */
+KSK_MUST_USE enum ksk_err ksk_check_records(
+	struct ksk_check *check, struct ksk_fault *fault);
+
+/* Compares the tables that follow from records with them. Errors as above. */
+KSK_MUST_USE enum ksk_err ksk_check_tables(
+	struct ksk_check *check, struct ksk_fault *fault);
+
+/* Compares each zone's timeline with the records that it names. */
+KSK_MUST_USE enum ksk_err ksk_check_timelines(
+	struct ksk_check *check, struct ksk_fault *fault);
+
+#endif
