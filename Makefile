@@ -271,6 +271,7 @@ bench: deps-test ## what it costs: token, commits, whole appliance side by side
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) \
 		$(BENCH:%=$(BUILD)/tests/bench/%)
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/bench/bench.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/bench/journal.py
 
 FAULTS ?= 1000
 SIGNATURES ?= 100000

@@ -6,6 +6,8 @@ examples are what another encoder (cbor2) makes of their content.
 import os
 import re
 import struct
+import subprocess
+import sys
 import unittest
 
 import cbor2
@@ -127,6 +129,18 @@ class Client(unittest.TestCase):
         self.assertEqual(len(sources), 2)
         for source in sources:
             compile(source, "PROTOCOL.md", "exec")
+
+    def test_what_verifies_exports_does(self):
+        source = next(x for x in re.findall(
+            r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
+            if "ksk-record-1" in x)
+        corpus = os.path.join(TOP, "tests", "fuzz", "corpus", "export")
+        for name, good in (("whole", True), ("part", True), ("gap", False),
+                           ("wrong-mark", False)):
+            done = subprocess.run(
+                [sys.executable, "-c", source, os.path.join(corpus, name)],
+                capture_output=True)
+            self.assertEqual(done.returncode == 0, good, name)
 
 
 if __name__ == "__main__":

@@ -208,6 +208,69 @@ test_more_than_the_limit_is_too_large(void **state)
 		KSK_ERR_TOO_LARGE);
 }
 
+/* PROTOCOL 5, 8.2: the proof is added to a reply that is encoded already. */
+static void
+test_a_proof_is_added(void **state)
+{
+	(void)state;
+	fill_reply(2, 1, true);
+	struct ksk_span without = write_reply(&reply, room[0]);
+	struct ksk_buf buf = {
+		.data = room[0], .len = without.len, .cap = KSK_FRAME_MAX};
+	struct ksk_span proof = ksk_span_of(bytes, 300);
+
+	assert_int_equal(KSK_OK, ksk_reply_prove(&buf, proof));
+	assert_int_equal(read_reply(ksk_buf_span(&buf)), KSK_OK);
+	assert_true(reply_again.has_proof);
+	assert_true(ksk_span_equal(proof, reply_again.proof));
+	assert_int_equal(reply_again.journal_body.record_count, 2);
+	/* It is what the writer would have written. */
+	reply.has_proof = true;
+	reply.proof = proof;
+	assert_true(ksk_span_equal(
+		ksk_buf_span(&buf), write_reply(&reply, room[1])));
+	/* A reply without body, and one with all fields but the proof. */
+	memset(&reply, 0, sizeof(reply));
+	for (unsigned full = 0; full < 2; full++) {
+		reply.status = full ? KSK_STATUS_REFUSED : KSK_STATUS_BUSY;
+		reply.refusals.count = full;
+		ksk_text_copy(
+			reply.refusals.list[0].rule, KSK_LABEL_CAP, "zone");
+		ksk_text_copy(reply.text, sizeof(reply.text), full ? "x" : "");
+		buf.len = write_reply(&reply, room[0]).len;
+		assert_int_equal(KSK_OK, ksk_reply_prove(&buf, proof));
+		assert_int_equal(read_reply(ksk_buf_span(&buf)), KSK_OK);
+		assert_true(reply_again.has_proof);
+	}
+}
+
+static void
+test_where_no_proof_fits(void **state)
+{
+	(void)state;
+	struct ksk_span proof = ksk_span_of(bytes, 300);
+	fill_reply(1, 0, false);
+	reply.journal_body.record[0] = ksk_span_of(bytes, KSK_RECORD_MAX);
+	size_t len = write_reply(&reply, room[0]).len;
+	struct ksk_buf buf = {.data = room[0], .len = len, .cap = len + 300};
+
+	assert_int_equal(KSK_ERR_NO_ROOM, ksk_reply_prove(&buf, proof));
+	assert_int_equal(len, buf.len);
+	assert_int_equal(read_reply(ksk_buf_span(&buf)), KSK_OK);
+	assert_false(reply_again.has_proof);
+	buf.cap = KSK_FRAME_MAX;
+	buf.len = 0;
+	assert_int_equal(KSK_ERR_MALFORMED, ksk_reply_prove(&buf, proof));
+	static const uint8_t heads[] = {0xa0, 0xa1, 0xa6, 0x80, 0x00};
+	for (size_t i = 0; i < sizeof(heads); i++) {
+		room[0][0] = heads[i];
+		buf.len = 1;
+		assert_int_equal(
+			KSK_ERR_MALFORMED, ksk_reply_prove(&buf, proof));
+		assert_int_equal(1, buf.len);
+	}
+}
+
 int
 main(void)
 {
@@ -218,6 +281,8 @@ main(void)
 		cmocka_unit_test(test_reply_without_anything),
 		cmocka_unit_test(test_rooms),
 		cmocka_unit_test(test_more_than_the_limit_is_too_large),
+		cmocka_unit_test(test_a_proof_is_added),
+		cmocka_unit_test(test_where_no_proof_fits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
