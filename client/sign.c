@@ -281,12 +281,13 @@ const struct ksk_verb ksk_verb_sign = {
 			[OUTPUT] = {"output", "FILE",
 				"replace this file when all is done"},
 			[PREVIOUS] = {"previous", "HASH",
-				"of the record that must be the last; none, "
+				"only if this record is the newest; none; "
 				"auto"},
 			[SUPERSEDES] = {"supersedes", "N,...",
 				"records of later answers that it replaces"},
 			[IDEMPOTENCY] = {"idempotency", "KEY",
-				"of a repeat; auto: random; none (default)"},
+				"asked again it is not signed again; auto; "
+				"none"},
 			{NULL, NULL, NULL},
 		},
 	.run = run,
