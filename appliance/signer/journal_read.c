@@ -293,14 +293,32 @@ answer(struct ksk_signer *signer, struct ksk_ticket *ticket)
 	ksk_answer_encode(signer, ticket);
 }
 
+static bool
+is_signing(const struct ksk_signer *signer)
+{
+	return signer->crew.asked > 0 || signer->crew.queued > 0 ||
+		ksk_journal_staged(signer->journal) > 0;
+}
+
+uint64_t
+ksk_journal_read_wait(const struct ksk_signer *signer, uint64_t now_ms)
+{
+	uint64_t next_ms = signer->read_ms + KSK_JOURNAL_READ_MS;
+
+	if (signer->reads == 0)
+		return UINT64_MAX;
+	return is_signing(signer) && now_ms < next_ms ? next_ms - now_ms : 0;
+}
+
 void
-ksk_journal_read_run(struct ksk_signer *signer)
+ksk_journal_read_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_tickets *tickets = signer->tickets;
 	struct ksk_ticket *oldest = NULL;
 
-	for (size_t i = 0; i < tickets->active_count && signer->reads > 0;
-		i++) {
+	if (ksk_journal_read_wait(signer, now_ms) > 0)
+		return;
+	for (size_t i = 0; i < tickets->active_count; i++) {
 		struct ksk_ticket *ticket = tickets->active[i];
 		if (ticket->stage == KSK_STAGE_READ &&
 			(oldest == NULL || ticket->begin_ms < oldest->begin_ms))
@@ -309,11 +327,6 @@ ksk_journal_read_run(struct ksk_signer *signer)
 	if (oldest == NULL)
 		return;
 	signer->reads--;
+	signer->read_ms = now_ms;
 	answer(signer, oldest);
-}
-
-bool
-ksk_journal_read_waits(const struct ksk_signer *signer)
-{
-	return signer->reads > 0;
 }

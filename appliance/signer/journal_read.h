@@ -2,7 +2,8 @@
 /*
  * journal_read - answers journal-read: records as they were written, and the
  * checkpoints over them. Reading must not hold up signing: one such request is
- * answered in a turn of the loop, and one reply holds no more than a frame and
+ * answered in a turn of the loop, while something is signed no more than one in
+ * KSK_JOURNAL_READ_MS, and one reply holds no more than a frame and
  * KSK_JOURNAL_RECORD_COUNT_MAX records.
  * Tests: tests/unit/test_journal_read.c, tests/integration/test_journal.py
  */
@@ -34,11 +35,17 @@ KSK_MUST_USE enum ksk_err ksk_journal_read(struct ksk_journal *journal,
 void ksk_journal_read_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_client *client);
 
-/* Answers the one that has waited longest, if any waits. To be called once in
- * a turn of the loop. */
-void ksk_journal_read_run(struct ksk_signer *signer);
+/* While something is signed, one is read in so many milliseconds: fifty
+ * thousand records a second. */
+#define KSK_JOURNAL_READ_MS 5u
 
-/* Returns true if one waits: the loop must not sleep. */
-bool ksk_journal_read_waits(const struct ksk_signer *signer);
+/* Answers the one that has waited longest, if it is time. To be called once in
+ * a turn of the loop. */
+void ksk_journal_read_run(struct ksk_signer *signer, uint64_t now_ms);
+
+/* Returns how long the loop may sleep before the next one is answered, in
+ * milliseconds; UINT64_MAX if none waits. */
+uint64_t ksk_journal_read_wait(
+	const struct ksk_signer *signer, uint64_t now_ms);
 
 #endif

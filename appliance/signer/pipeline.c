@@ -524,7 +524,7 @@ void
 ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	collect(signer, now_ms);
-	ksk_journal_read_run(signer);
+	ksk_journal_read_run(signer, now_ms);
 	if (commit_due(signer, now_ms))
 		commit(signer, now_ms);
 	ksk_crew_push(&signer->crew, now_ms);
@@ -532,11 +532,9 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 	ksk_proof_run(signer, now_ms);
 }
 
-int
-ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
+static int
+wait_for_answers(const struct ksk_signer *signer, uint64_t now_ms)
 {
-	if (ksk_journal_read_waits(signer))
-		return 0;
 	if (signer->journal_full)
 		return signer->retry_ms > now_ms
 			? (int)(signer->retry_ms - now_ms)
@@ -549,4 +547,12 @@ ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 		signer->audit.nonces > 0 || !ksk_errand_free(&signer->crew))
 		return 50;
 	return 1000;
+}
+
+int
+ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
+{
+	int wait = wait_for_answers(signer, now_ms);
+	uint64_t read = ksk_journal_read_wait(signer, now_ms);
+	return read < (uint64_t)wait ? (int)read : wait;
 }

@@ -50,7 +50,8 @@ struct ksk_signer {
 	enum ksk_state told_state; /* last told to kskd */
 	bool told;
 
-	size_t reads; /* requests that wait to read the journal */
+	size_t reads;     /* requests that wait to read the journal */
+	uint64_t read_ms; /* when the last one was answered */
 	struct ksk_audit audit;
 
 	/* scratch, each used within one call */

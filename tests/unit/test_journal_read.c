@@ -365,6 +365,31 @@ test_the_newest_checkpoint(void **state)
 	assert_int_equal(got->head, 20);
 }
 
+/* While something is signed reads keep apart; else none waits. */
+static void
+test_when_the_next_is_read(void **state)
+{
+	struct place *p = *state;
+	static struct ksk_signer signer;
+	memset(&signer, 0, sizeof(signer));
+	signer.journal = p->journal;
+	signer.read_ms = 1000;
+	signer.crew.asked = 1;
+	assert_int_equal(UINT64_MAX, ksk_journal_read_wait(&signer, 1000));
+	signer.reads = 2;
+	assert_int_equal(
+		KSK_JOURNAL_READ_MS, ksk_journal_read_wait(&signer, 1000));
+	assert_int_equal(1,
+		ksk_journal_read_wait(&signer, 1000 + KSK_JOURNAL_READ_MS - 1));
+	assert_int_equal(
+		0, ksk_journal_read_wait(&signer, 1000 + KSK_JOURNAL_READ_MS));
+	signer.crew.asked = 0;
+	assert_int_equal(0, ksk_journal_read_wait(&signer, 1000));
+	signer.crew.queued = 1;
+	assert_int_equal(
+		KSK_JOURNAL_READ_MS, ksk_journal_read_wait(&signer, 1000));
+}
+
 int
 main(void)
 {
@@ -377,6 +402,7 @@ main(void)
 		CASE(test_none_ahead_of_the_records),
 		CASE(test_where_it_stands),
 		CASE(test_the_newest_checkpoint),
+		CASE(test_when_the_next_is_read),
 		CASE(test_a_broken_row_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
