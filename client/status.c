@@ -4,6 +4,7 @@
  * can't be signed.
  */
 #include "client/output.h"
+#include "client/proof.h"
 #include "client/reach.h"
 #include "client/zone_operand.h"
 
@@ -22,6 +23,8 @@
 struct status {
 	const struct ksk_ctl *ctl;
 	struct ksk_request request;
+	bool proves; /* with an audit key */
+	struct ksk_proving proving;
 };
 
 /* The reply's time was taken between the two moments. */
@@ -133,6 +136,21 @@ add_journal(struct ksk_text *text, const struct ksk_status_reply *status)
 }
 
 static void
+add_proof(struct ksk_text *text, const struct status *status)
+{
+	const struct ksk_checkpoint *head = &status->proving.proof.head;
+	char hex[2 * KSK_ID_LEN + 1], when[KSK_TIME_CAP];
+
+	if (!status->proves)
+		return;
+	ksk_hex_write(ksk_span_of(head->journal, KSK_ID_LEN), hex, sizeof(hex));
+	ksk_text_add(text,
+		"proven: this state and record %" PRIu64
+		" of journal %s, %s, by the audit key\n",
+		head->number, hex, ksk_time_text(when, head->time));
+}
+
+static void
 write_text(const struct ksk_session *session,
 	const struct ksk_status_reply *status, struct ksk_text *text)
 {
@@ -240,17 +258,32 @@ make_json(const struct ksk_session *session,
 	return value;
 }
 
+static json_t *
+json_proof(const struct status *status)
+{
+	const struct ksk_checkpoint *head = &status->proving.proof.head;
+
+	return json_pack("{s:I, s:o, s:o}", "record", (json_int_t)head->number,
+		"journal", ksk_json_hex(head->journal, KSK_ID_LEN), "time",
+		ksk_json_time(head->time));
+}
+
 static enum ksk_ctl_exit
-print(const struct ksk_ctl *ctl, const struct ksk_session *session,
+print(const struct status *asked, const struct ksk_session *session,
 	const struct ksk_status_reply *status)
 {
 	struct ksk_text text = {0};
 	enum ksk_err err = KSK_ERR_NO_MEMORY;
 
-	if (ctl->json) {
-		err = ksk_out_json(make_json(session, status));
+	if (asked->ctl->json) {
+		json_t *value = make_json(session, status);
+		if (value != NULL && asked->proves)
+			(void)json_object_set_new(
+				value, "proven", json_proof(asked));
+		err = ksk_out_json(value);
 	} else {
 		write_text(session, status, &text);
+		add_proof(&text, asked);
 		if (!text.failed)
 			err = ksk_out_text(text.data, text.len);
 	}
@@ -258,6 +291,21 @@ print(const struct ksk_ctl *ctl, const struct ksk_session *session,
 	if (err != KSK_OK)
 		return KSK_CTL_BAD_INPUT;
 	return status->state == KSK_STATE_READY ? KSK_CTL_DONE : KSK_CTL_LATER;
+}
+
+/* With an audit key nothing is believed that it does not prove. */
+static enum ksk_step
+prove(struct status *status, struct ksk_session *session,
+	const struct ksk_reply *reply)
+{
+	struct ksk_fault why = {""};
+
+	if (!status->proves ||
+		ksk_proving_check(&status->proving, reply, &why) == KSK_OK)
+		return KSK_STEP_DONE;
+	ksk_say("%s: %s", session->address, why.text);
+	session->exit = KSK_CTL_UNVERIFIED;
+	return KSK_STEP_OVER;
 }
 
 /* A state other than ready is an answer here: it is what was asked for, so the
@@ -269,16 +317,24 @@ work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 	struct ksk_request *request = &status->request;
 	struct ksk_answer answer = {0};
 	uint64_t before = (uint64_t)time(NULL);
-	enum ksk_step step = ksk_ask(session, &request, 1, &answer, fault);
+	enum ksk_step step;
 
+	if (status->proves &&
+		ksk_proving_ask(&status->proving, request) != KSK_OK) {
+		ksk_fault_set(fault, "there are no random bytes");
+		return KSK_STEP_NEXT;
+	}
+	step = ksk_ask(session, &request, 1, &answer, fault);
 	if (step == KSK_STEP_DONE)
 		step = ksk_answer_head(session, answer.reply, fault);
+	if (step == KSK_STEP_DONE)
+		step = prove(status, session, answer.reply);
 	if (step == KSK_STEP_DONE) {
 		const struct ksk_status_reply *reply =
 			&answer.reply->status_body;
 
 		warn_clock(session, reply->time, before, (uint64_t)time(NULL));
-		session->exit = print(status->ctl, session, reply);
+		session->exit = print(status, session, reply);
 	}
 	ksk_answers_free(&answer, 1);
 	return step;
@@ -288,10 +344,12 @@ static enum ksk_ctl_exit
 run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 {
 	struct status *status;
-	const char *value;
+	const char *value, *key = NULL;
 	enum ksk_ctl_exit exit;
-	int found = ksk_args_next(ctl, verb, argc, argv, &value);
+	int found;
 
+	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0)
+		key = value;
 	if (found != KSK_ARGS_END)
 		return found == KSK_ARGS_HELP ? KSK_CTL_DONE : KSK_CTL_USAGE;
 	if (argc - optind > 1) {
@@ -303,10 +361,14 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 		return KSK_CTL_LATER;
 	status->ctl = ctl;
 	status->request.op = KSK_OP_STATUS;
+	status->proves = key != NULL;
 	exit = KSK_CTL_BAD_INPUT;
-	if (optind == argc ||
-		ksk_zone_operand(argv[optind], &status->request) == KSK_OK)
+	if ((key == NULL || ksk_proving_key(&status->proving, key) == KSK_OK) &&
+		(optind == argc ||
+			ksk_zone_operand(argv[optind], &status->request) ==
+				KSK_OK))
 		exit = ksk_reach(ctl, work, status);
+	ksk_proving_wipe(&status->proving);
 	free(status);
 	return exit;
 }
@@ -315,6 +377,12 @@ const struct ksk_verb ksk_verb_status = {
 	.name = "status",
 	.operands = "[ZONE]",
 	.sentence = "Prints the state of the appliance; exits 4 if not ready.",
-	.options = {{NULL, NULL, NULL}},
+	.options =
+		{
+			{"audit-key", "FILE",
+				"believe only what the audit key in this file "
+				"proves"},
+			{NULL, NULL, NULL},
+		},
 	.run = run,
 };

@@ -23,6 +23,9 @@ JOURNAL_READ = 8
 BEGIN, INTENT, RESULT = range(3)
 
 
+# P-256's base point: a key that nobody here has.
+STRANGER = ("6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
+            "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5")
 KSKCTL = os.path.join(ap.BUILD, "kskctl")
 GOOD, REFUSED, USAGE, UNREACHABLE, LATER, BAD_INPUT, UNVERIFIED = range(7)
 HEADER, RECORD, CHECKPOINT, MARK = range(4)
@@ -453,6 +456,16 @@ class Exporting(Cli):
         self.ctl("checkpoint", "--out", out, code=LATER)
         self.assertFalse(os.path.exists(out))
 
+    def test_status_without_an_audit_key_proves_nothing(self):
+        self.write_profile("auto")
+        key = self.write("key", b"0 3 13 " + base64.b64encode(
+            bytes.fromhex(STRANGER)))
+        done = ap.sh(KSKCTL, "--config", self.profile, "status",
+                     "--audit-key", key, check=False)
+        self.assertNotEqual(done.returncode, GOOD)
+        self.assertEqual(done.out, "")
+        self.assertIn("no audit key", done.err)
+
     def test_usage(self):
         for argv in ((), ("erase",), ("export",), ("verify",),
                      ("verify", "a", "b"), ("export", "--out", "a", "b"),
@@ -522,9 +535,7 @@ class Proving(Cli):
             "verify", self.out, "--audit-key", self.key_file).out)
         # With somebody else's key nothing is believed.
         stranger = self.write("stranger", b"0 3 13 " + base64.b64encode(
-            bytes.fromhex("6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0"
-                          "F4A13945D898C2964FE342E2FE1A7F9B8EE7EB4A7C0F9E16"
-                          "2BCE33576B315ECECBB6406837BF51F5")))
+            bytes.fromhex(STRANGER)))
         self.assertIn("another audit key", self.ctl(
             "verify", self.out, "--audit-key", stranger,
             code=UNVERIFIED).err)
@@ -622,6 +633,27 @@ class Proving(Cli):
                                       b"ksk-proof-1" + bytes(32) + signed))
         record = self.read(first=proof[2], most=1)
         self.assertEqual(chain(record[7], record[1][0]), proof[3])
+
+    def test_status_is_proven(self):
+        self.write_profile("auto")
+        argv = (KSKCTL, "--config", self.profile, "status", "--audit-key")
+        done = ap.sh(*argv, self.key_file)
+        self.assertRegex(done.out, r"(?m)^proven: this state and record \d+ "
+                         r"of journal [0-9a-f]{32}, .* by the audit key$")
+        told = json.loads(ap.sh(*argv, self.key_file, "--json").out)
+        self.assertGreaterEqual(told["proven"]["record"],
+                                told["journal"]["record"])
+        # Without the option it is not asked for.
+        self.assertNotIn("proven", ap.sh(*argv[:-1]).out)
+        stranger = self.write("stranger", b"0 3 13 " + base64.b64encode(
+            bytes.fromhex(STRANGER)))
+        done = ap.sh(*argv, stranger, check=False)
+        self.assertEqual((done.returncode, done.out), (UNVERIFIED, ""))
+        self.assertIn("not the audit key's", done.err)
+        for bad in ("missing", "empty"):
+            self.write("empty", b"")
+            done = ap.sh(*argv, os.path.join(self.dir, bad), check=False)
+            self.assertEqual(done.returncode, BAD_INPUT)
 
     def test_many_nonces(self):
         peer = self.peer()
