@@ -312,7 +312,7 @@ class LastAnswer(Case):
         inside = {**good[1], 4: sorted(good[1][4] + [stranger.rdata])}
         past = {1: good[6][1] - 86400 * 30, 2: good[6][1] - 86400}
         for change, piece in (
-                ({2: [good[2][0][:-1] + b"x"]}, "RRSIG of key"),
+                ({2: [flip(good[2][0])]}, "RRSIG of key"),
                 ({1: {**good[1], 3: 60}}, "RRSIG of key"),
                 ({1: {**good[1], 4: good[1][4][1:]}}, "RRSIG of key"),
                 ({1: {**good[1], 1: ap.wire_name("x.example.")}},
@@ -556,8 +556,8 @@ class Adopt(Case):
 
     def test_one_gives_a_wrong_answer(self):
         self.sign()
-        self.fake.held[OWNER, 48][2][0] = \
-            self.fake.held[OWNER, 48][2][0][:-1] + b"x"
+        rrsigs = self.fake.held[OWNER, 48][2]
+        rrsigs[0] = flip(rrsigs[0])
         self.enroll(server=self.second)
         done = self.run_ctl("adopt", ZONE, code=UNVERIFIED)
         self.assertIn("does not verify", done.err)
@@ -734,6 +734,10 @@ class Manual(base.Case):
         verbs = ap.sh(base.KSKCTL, "--help").out.split("\n\n")[1]
         for verb in {x.split()[0] for x in verbs.splitlines()} - {"journal"}:
             self.assertTrue(any(verb in x.split() for x in run), verb)
+
+
+def flip(rrsig):
+    return rrsig[:-1] + bytes([rrsig[-1] ^ 1])
 
 
 def stamp(seconds):
