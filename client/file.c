@@ -151,9 +151,8 @@ write_all(int fd, const uint8_t *data, size_t len)
 	return true;
 }
 
-/* Makes a rename or a new name last. */
-static void
-sync_folder(const char *path)
+void
+ksk_file_sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == NULL
@@ -223,7 +222,7 @@ replace(const char *path, mode_t mode, const void *data, size_t len,
 		(void)unlink(temporary);
 		goto out;
 	}
-	sync_folder(path);
+	ksk_file_sync_folder(path);
 	err = KSK_OK;
 out:
 	free(temporary);
@@ -263,6 +262,6 @@ ksk_file_create(
 		(void)unlink(path);
 		return KSK_ERR_IO;
 	}
-	sync_folder(path);
+	ksk_file_sync_folder(path);
 	return KSK_OK;
 }

@@ -38,6 +38,9 @@ KSK_MUST_USE enum ksk_err ksk_file_replace(const char *path, const void *data,
 KSK_MUST_USE enum ksk_err ksk_file_replace_private(const char *path,
 	const void *data, size_t len, struct ksk_fault *fault);
 
+/* Makes the name of a new file last, where the file system can. */
+void ksk_file_sync_folder(const char *path);
+
 /*
  * Writes a new file of mode 0600, synced. One that is there already is left as
  * it is. KSK_ERR_AMBIGUOUS: it is there; KSK_ERR_IO; with fault.

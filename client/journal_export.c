@@ -5,6 +5,7 @@
  * is written when what stands before it is on disk, so that a copy that was
  * cut off is taken up again at the last mark.
  */
+#include "client/file.h"
 #include "client/journal.h"
 #include "client/output.h"
 #include "client/reach.h"
@@ -186,6 +187,7 @@ write_mark(struct export *e, struct ksk_fault *fault)
 	err = write_out(e, fault);
 	if (err == KSK_OK && fsync(fileno(e->file)) != 0)
 		return file_fault(e, fault);
+	ksk_file_sync_folder(e->options->out);
 	return err;
 }
 

@@ -116,7 +116,7 @@ add_attest(struct ksk_text *text, const struct ksk_record *record)
 		add_ds(text, "parent-ds", &record->attested[i]);
 	if (record->has_waits)
 		ksk_text_add(text,
-			"  waits before: zone-max-ttl %" PRIu64
+			"  waits: zone-max-ttl %" PRIu64
 			" s, parent-ds-ttl %" PRIu64 " s\n",
 			record->zone_max_ttl, record->parent_ds_ttl);
 	for (size_t i = 0; i < record->proven_count; i++)
@@ -265,7 +265,7 @@ set_attest(json_t *object, const struct ksk_record *record)
 				json_ds_list(record->attested,
 					record->attested_count)));
 	if (record->has_waits)
-		set(object, "waits-before",
+		set(object, "waits",
 			json_pack("{s:o, s:o}", "zone-max-ttl",
 				json_number(record->zone_max_ttl),
 				"parent-ds-ttl",

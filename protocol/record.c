@@ -36,7 +36,7 @@ ksk_record_text(unsigned kind)
 		KSK_RECORD_TABLE(X)
 #undef X
 	};
-	return kind < sizeof(text) / sizeof(text[0]) ? text[kind] : "unknown";
+	return ksk_record_is_kind(kind) ? text[kind] : "unknown";
 }
 
 bool

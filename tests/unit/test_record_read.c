@@ -157,6 +157,10 @@ test_every_kind_returns(void **state)
 		assert_returns(&full);
 		most = kinds[i] > most ? kinds[i] : most;
 	}
+	/* Every number has a word, those between kinds too. */
+	for (unsigned kind = 0; kind <= most + 1; kind++)
+		assert_int_equal(ksk_record_is_kind(kind),
+			strcmp(ksk_record_text(kind), "unknown") != 0);
 	static struct ksk_record got;
 	struct ksk_record unknown = {.kind = most + 1};
 	assert_int_equal(
