@@ -216,13 +216,17 @@ $(FAULT): $(patsubst %.c,$(BUILD)/obj/pic/%.o,$(wildcard tests/fault/*.c))
 	$(Q)$(CC) -shared -o $@ $^ -Wl,-z,relro,-z,now,-z,noexecstack,-z,defs \
 		-Wl,-Bsymbolic $(LDFLAGS)
 
-# The signer with a clock that a test moves, tests/clock_file.c.
-TESTCLOCK := $(BUILD)/testclock/kskd-signer
-$(TESTCLOCK): $(call obj,$(SRC_kskd-signer) tests/clock_file.c) \
-		$(USE_kskd-signer:%=$(BUILD)/lib%.a)
-	@mkdir -p $(@D)
-	$(if $(V),,@echo "  LD    $@")
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(EXT_kskd-signer)
+# Programs with a clock that a test moves, tests/clock_file.c. kskd's is what a
+# policy is compiled by.
+TESTCLOCK := $(addprefix $(BUILD)/testclock/,kskd kskd-signer)
+define testclock
+$(BUILD)/testclock/$(1): $(call obj,$(SRC_$(1)) tests/clock_file.c) \
+		$(USE_$(1):%=$(BUILD)/lib%.a)
+	@mkdir -p $$(@D)
+	$$(if $$(V),,@echo "  LD    $$@")
+	$(Q)$(CC) -o $$@ $$^ $$(ALL_LDFLAGS) $(EXT_$(1))
+endef
+$(foreach p,kskd kskd-signer,$(eval $(call testclock,$(p))))
 
 # The signer with tests/crash/shim.c between it and the kernel, and what opens
 # the journals that its ends leave. Neither is sanitized: the kernel's calls

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random histories of one zone: sets that gain and lose keys, back-dated and
-ahead, CDS, operators that change the policy in every way it can change,
+ahead, CDS and CDNSKEY, operators that change the policy in every way it can change,
 adoptions. Nobody obeys anything here; only the two judges must agree.
 """
 import random
@@ -33,7 +33,7 @@ class History:
         self.ksks = ["k1.e", "k2.e"] + (["k9.r"] if "r" in self.algs else [])
         self.cosigner = self.r.random() < 0.15
         self.box = (box or Box)(self.first_policy())
-        self.last_cds = -99
+        self.last = {"CDS": -99, "CDNSKEY": -99}
 
     def first_policy(self):
         r = self.r
@@ -112,22 +112,26 @@ class History:
 
     def cds(self):
         r, pol = self.r, self.box.pol
+        typ = r.choice(("CDS", "CDS", "CDNSKEY"))
+        other = self.box.head("CDNSKEY" if typ == "CDS" else "CDS")
         kind = r.random()
         if kind < 0.5:
             want = {k for k, e in pol.ksk if e.cds and
                     k in self.box.standing_in_effect(self.t)} | \
                 pol.cosigner_ds
+        elif kind < 0.6 and other:
+            want = other.keys
         elif kind < 0.7:
             want = self.box.snaps[-1][1]
         elif kind < 0.9:
             want = r.sample(self.ksks, r.randint(1, len(self.ksks)))
         else:
             want = ()
-        inc = max(self.t - pol.offset, self.last_cds + r.choice((1, 1, 0)))
-        bad = self.box.sign("CDS", frozenset(want), self.t,
+        inc = max(self.t - pol.offset, self.last[typ] + r.choice((1, 1, 0)))
+        bad = self.box.sign(typ, frozenset(want), self.t,
                             supersedes=r.random() < 0.8, inc=inc)
         if not bad:
-            self.last_cds = inc
+            self.last[typ] = inc
         count(bad)
 
     def ksk_list(self):
@@ -150,7 +154,7 @@ class History:
         if seen <= self.box.snaps[-1][0]:
             return {}
         sets = [self.box.snaps[-1][1]] + \
-            [a.keys for a in self.box.tl["CDS"][-3:]] + \
+            [a.keys for t in self.last for a in self.box.tl[t][-3:]] + \
             [frozenset(r.sample(self.ksks, r.randint(0, 2)))]
         return {"parent_ds": r.choice(sets), "seen": seen}
 

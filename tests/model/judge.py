@@ -21,7 +21,8 @@ ORIGIN, HOUR = 1800000000, 3600
 NEVER, AHEAD = 2 ** 64 - 1, 10 ** 6
 ZONE, WIRE = "lab.example.", b"\3lab\7example\0"
 ALGORITHM = {"e": 13, "r": 15}
-TYPE = {"DNSKEY": 48, "CDS": 59}
+TYPE = {"DNSKEY": 48, "CDS": 59, "CDNSKEY": 60}
+DELETE = {"CDS": [bytes(5)], "CDNSKEY": [bytes([0, 0, 3, 0, 0])]}
 PIN = "01" * 32
 # What the product knows beyond the model holds by construction.
 NOT_MODELLED = {"schedule-gap"}
@@ -92,29 +93,57 @@ KEYS = Keys()
 
 
 def when(t):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds(t)))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
 
 
-def ds_list(names):
-    return "[" + ", ".join(f'"{KEYS[k].ds}"' for k in sorted(names)) + "]"
+class ZoneText:
+    """A zone's entry in the product's policy that says what the model's
+    policy says. ds(key): the text of its DS; seconds(t): a moment of the
+    model's; now: where a cds-delete counts from."""
 
+    def __init__(self, ds, seconds, now, zone=ZONE, client="one"):
+        self.ds, self.seconds, self.now = ds, seconds, now
+        self.zone, self.client = zone, client
 
-def policy_text(pol, now=0):
-    """The policy file of the product that says what the model's says."""
-    def hours(n):
-        return f"{n}h" if n else "0"
-    text = f"""kind: policy
-appliance: 000102030405060708090a0b0c0d0e0f
-version: 1
-clients: [{{name: one, may: [read, sign], pin: {PIN}}}]
-zones:
-  - name: {ZONE}
-    clients: [one]
+    def at(self, t):
+        return when(self.seconds(t))
+
+    def ds_list(self, names):
+        return "[" + ", ".join(f'"{self.ds(k)}"' for k in sorted(names)) + "]"
+
+    def ksk(self, name, k):
+        until = f", until: {self.at(k.until)}" if k.until is not None else ""
+        return (f'      - {{token: main, label: {name}, ds: '
+                f'"{self.ds(name)}", from: {self.at(k.frm)}{until}, cds: '
+                f"{'yes' if k.cds else 'no'}}}\n")
+
+    def provider(self, name, p):
+        keys = []
+        for key, e in p.keys:
+            more = f", retired: {self.at(e.retired)}" \
+                if e.retired is not None else ""
+            more += ", withdrawn: yes" if e.withdrawn else ""
+            keys.append(f'{{ds: "{self.ds(key)}"{more}}}')
+        gone = f", gone: {self.at(p.gone)}" if p.gone is not None else ""
+        return (f"      - {{name: {name}, state: {p.state}{gone}, source: "
+                f"pinned, keys: [{', '.join(keys)}], max-keys: "
+                f"{p.max_keys}, proof: none}}\n")
+
+    def cosigner(self, key, in_parent):
+        return (f"      - {{provider: foreign, role: ksk, ds: "
+                f'"{self.ds(key)}", in-parent: '
+                f"{'yes' if in_parent else 'no'}}}\n")
+
+    def text(self, pol, new_zone=True):
+        def hours(n):
+            return f"{n}h" if n else "0"
+        text = f"""  - name: {self.zone}
+    clients: [{self.client}]
     ttl: {hours(pol.ttl)}
     sign: [DNSKEY, CDS, CDNSKEY]
     algorithms: [13, 15]
     rate: "1000000/1h"
-    new-zone: yes
+    new-zone: {'yes' if new_zone else 'no'}
     accept-outage: {'yes' if pol.outage else 'no'}
     signature: {{validity: {hours(pol.validity)}, refresh: \
 {hours(pol.refresh)}, inception-offset: {hours(pol.offset)}, horizon: \
@@ -122,35 +151,25 @@ zones:
     waits: {{zone-max-ttl: {hours(pol.Z)}, propagation: {hours(pol.P)}, \
 sign-delay: {hours(pol.SD)}, parent-ds-ttl: {hours(pol.PT)}, \
 parent-propagation: {hours(pol.PP)}}}
-    parent-ds: {{seen: {when(pol.seen)}, ds: {ds_list(pol.parent_ds)}}}
+    parent-ds: {{seen: {self.at(pol.seen)}, ds: {self.ds_list(pol.parent_ds)}}}
 """
-    if pol.cds_delete:
-        text += f"    cds-delete: {{until: {when(now + 24)}}}\n"
-    text += "    ksk:\n" if pol.ksk else "    ksk: []\n"
-    for name, k in pol.ksk:
-        until = f", until: {when(k.until)}" if k.until is not None else ""
-        text += (f'      - {{token: main, label: {name}, ds: '
-                 f'"{KEYS[name].ds}", from: {when(k.frm)}{until}, cds: '
-                 f"{'yes' if k.cds else 'no'}}}\n")
-    text += "    providers:\n" if pol.providers else "    providers: []\n"
-    for name, p in pol.providers:
-        keys = []
-        for key, e in p.keys:
-            more = f", retired: {when(e.retired)}" \
-                if e.retired is not None else ""
-            more += ", withdrawn: yes" if e.withdrawn else ""
-            keys.append(f'{{ds: "{KEYS[key].ds}"{more}}}')
-        gone = f", gone: {when(p.gone)}" if p.gone is not None else ""
-        text += (f"      - {{name: {name}, state: {p.state}{gone}, source: "
-                 f"pinned, keys: [{', '.join(keys)}], max-keys: "
-                 f"{p.max_keys}, proof: none}}\n")
-    if pol.cosigners:
-        text += "    co-signers:\n"
-        for k in sorted(pol.cosigners):
-            text += (f'      - {{provider: foreign, role: ksk, ds: '
-                     f'"{KEYS[k].ds}", in-parent: '
-                     f"{'yes' if k in pol.cosigner_ds else 'no'}}}\n")
-    return text
+        if pol.cds_delete:
+            text += f"    cds-delete: {{until: {self.at(self.now + 24)}}}\n"
+        text += "    ksk:\n" if pol.ksk else "    ksk: []\n"
+        text += "".join(self.ksk(*x) for x in pol.ksk)
+        text += "    providers:\n" if pol.providers else "    providers: []\n"
+        text += "".join(self.provider(*x) for x in pol.providers)
+        text += "    co-signers:\n" if pol.cosigners else ""
+        return text + "".join(self.cosigner(k, k in pol.cosigner_ds)
+                              for k in sorted(pol.cosigners))
+
+
+def policy_text(pol, now=0):
+    """The policy file of the product that says what the model's says."""
+    zone = ZoneText(lambda k: KEYS[k].ds, seconds, now)
+    return ("kind: policy\nappliance: 000102030405060708090a0b0c0d0e0f\n"
+            "version: 1\nclients: [{name: one, may: [read, sign], pin: "
+            f"{PIN}}}]\nzones:\n") + zone.text(pol)
 
 
 class Judge:
@@ -195,7 +214,7 @@ class Judge:
     # -- the history as numbers --
     def history(self, box, now, extra=()):
         """extra: answers of a schedule that are judged, not released."""
-        answers = sorted(box.tl["DNSKEY"] + box.tl["CDS"] + list(extra),
+        answers = sorted(sum(box.tl.values(), list(extra)),
                          key=lambda a: a.seq)
         names = sorted({k for a in answers if a.typ == "DNSKEY"
                         for k in a.keys})
@@ -229,10 +248,8 @@ class Judge:
     def request(self, box, n, now, named, extra=()):
         """n: the model's candidate. named: the answers it supersedes."""
         history, _ = self.history(box, now, extra)
-        if n.typ == "DNSKEY":
-            records = [KEYS[k].rdata for k in n.keys]
-        else:
-            records = [KEYS[k].cds for k in n.keys] or [bytes(5)]
+        records = [KEYS[k].cds if n.typ == "CDS" else KEYS[k].rdata
+                   for k in n.keys] or DELETE.get(n.typ, [])
         words = ["J", str(self.table(box.pol, now)), history, str(TYPE[n.typ]),
                  str(n.ttl * HOUR), str(seconds(n.inc)),
                  str(seconds(n.exp)), str(len(named))]
@@ -285,7 +302,7 @@ class Box(rules.Box):
             raise Different(
                 f"at {now} {typ} {sorted(keys)} {kw}: model {sorted(bad)}, "
                 f"product {sorted(got)}\n  candidate {n}\n  timeline "
-                + "\n    ".join(map(str, self.tl["DNSKEY"] + self.tl["CDS"]))
+                + "\n    ".join(map(str, sum(self.tl.values(), [])))
                 + f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}")
         return bad, n
 
@@ -300,7 +317,7 @@ class Box(rules.Box):
             raise Different(
                 f"load at {now}: model {self.tried}, product "
                 f"{sorted(got)}\n  new {pol}\n  old {old}\n  snaps {trial.snaps}\n  timeline "
-                + "\n    ".join(map(str, self.tl["DNSKEY"] + self.tl["CDS"])))
+                + "\n    ".join(map(str, sum(self.tl.values(), []))))
         return bad
 
     def trial(self, pol, now, old, refused):

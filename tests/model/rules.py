@@ -103,7 +103,7 @@ class Policy:
 @dataclass(frozen=True)
 class Answer:
     seq: int
-    typ: str                            # DNSKEY | CDS
+    typ: str                            # DNSKEY | CDS | CDNSKEY; the last two are one sequence each
     keys: frozenset
     signers: frozenset
     ttl: int
@@ -163,7 +163,7 @@ class Times:
 class Box:
     pol: Policy
     fix: frozenset = ALL
-    tl: dict = field(default_factory=lambda: {"DNSKEY": [], "CDS": []})
+    tl: dict = field(default_factory=lambda: {"DNSKEY": [], "CDS": [], "CDNSKEY": []})
     snaps: list = field(default_factory=list)       # [(seen, DS set)]
     old: list = field(default_factory=list)         # [(unloaded, Policy)]
     seq: int = 0
@@ -204,8 +204,14 @@ class Box:
             return [self.snaps[-1][1]]
         grace = (self.pol.PP if "parentprop" in self.fix else 0) + self.wait("PT", at)
         sets = [self.snaps[-1][1]] + [s for (_, s), (t, _) in zip(self.snaps, self.snaps[1:]) if at < t + grace]
-        times = Times(self.tl["CDS"], self.pol, self.fix)
-        for c in self.tl["CDS"]:
+        for typ in ("CDS", "CDNSKEY"):                  # parents read either
+            sets += self.published(self.tl[typ], at, grace)
+        return sets
+
+    def published(self, sequence, at, grace):
+        """Those of a sequence of CDS or CDNSKEY that the parent may have acted on, or may act on."""
+        times, sets = Times(sequence, self.pol, self.fix), []
+        for c in sequence:
             if not times.served(c):
                 continue
             # Closed at the first attestation that shows the parent can no longer act on it: it was out of every cache
@@ -213,7 +219,7 @@ class Box:
             acted, closed, before = -1, INF, None
             for t, s in self.snaps:
                 if before is not None and s != before:
-                    acted = min([x.seq for x in self.tl["CDS"] if x.keys == s and x.seq >= acted and times.start(x) <= t],
+                    acted = min([x.seq for x in sequence if x.keys == s and x.seq >= acted and times.start(x) <= t],
                                 default=acted)
                 before = s
                 if closed == INF and (times.gone(c) + self.pol.PP <= t or c.seq < acted):
@@ -250,7 +256,7 @@ class Box:
 
     # -- judging ---------------------------------------------------------------------------------------------------
     def judge(self, typ, keys, now, inc=None, exp=None, supersedes=False, chain=None):
-        """-> (refusals, answer). `keys`: for DNSKEY the ZSKs (the client adds KSKs and co-signers), for CDS the KSKs."""
+        """-> (refusals, answer). `keys`: for DNSKEY the ZSKs (the client adds KSKs and co-signers), else the KSKs."""
         pol, fix = self.pol, self.fix
         inc = now - pol.offset if inc is None else inc
         exp = inc + pol.validity if exp is None else exp
@@ -275,7 +281,7 @@ class Box:
         later = self.later(typ, n, [a for a in base if a not in self.tl[typ]])
         if later and not supersedes:
             bad.append("supersedes")
-        if typ == "CDS":
+        if typ != "DNSKEY":
             bad += self.judge_cds(n, start, base)
             return sorted(set(bad)), n
         bad += self.judge_presence(n, keys, start)

@@ -6,17 +6,17 @@ line, and what the appliance must say to it.
     story NAME told rightly|wrongly
     policy ITEM; ITEM …                       the first policy, any lines
     at TIME policy ITEM; … expect VERDICT     another policy is loaded
-    at TIME asks DNSKEY|CDS KEY … [inception TIME] [expiration TIME]
-        [superseding] expect VERDICT          a set to be signed
+    at TIME asks DNSKEY|CDS|CDNSKEY KEY … [inception TIME]
+        [expiration TIME] [superseding] expect VERDICT      to be signed
     at TIME schedules [superseding] | TIME TIME KEY … | … expect VERDICT
         DNSKEY sets, each from inception to expiration, all or none
     at TIME adopts KEY … signed-by KEY … inception TIME expiration TIME
 
 A line that begins with a blank goes on the line above. TIME is counted from
 the story's beginning, as 3d2h or -4h; KEY is z… (ZSK), k… (KSK of ours) or
-x… (KSK of others), then .e (algorithm 13) or .r (15); a CDS set of no keys is
-the delete form. `superseding` names all later answers. VERDICT is `ok` or
-`refused` with every rule that must be named. An ITEM is
+x… (KSK of others), then .e (algorithm 13) or .r (15); a CDS or CDNSKEY set of
+no keys is the delete form. `superseding` names all later answers. VERDICT is
+`ok` or `refused` with every rule that must be named. An ITEM is
 
     ttl|validity|refresh|inception-offset|horizon|zone-max-ttl|propagation|
     sign-delay|parent-ds-ttl|parent-propagation TIME
@@ -226,7 +226,7 @@ def read_step(line, pol):
         return step
     if step.act == "asks":
         step.typ = w.next()
-        if step.typ not in ("DNSKEY", "CDS"):
+        if step.typ not in ("DNSKEY", "CDS", "CDNSKEY"):
             raise ValueError(f"{step.typ} is not for us to sign")
     elif step.act != "adopts":
         raise ValueError(f"nobody {step.act}")

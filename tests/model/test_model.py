@@ -69,6 +69,16 @@ class Walks(unittest.TestCase):
     def test_algorithms(self):
         self.walks(walk.algorithms)
 
+    def test_exhaustive(self):
+        """Every sequence of so many accepted requests in so many instants;
+        a soak takes the greater bounds."""
+        bounds = ((2, 18), (3, 10)) if HISTORIES < 20000 else \
+            ((3, 18), (4, 14))
+        for acts, steps in bounds:
+            found, seen, _ = walk.exhaustive(steps=steps, acts=acts)
+            self.assertEqual(found, [])
+            self.assertGreater(seen["histories"], 500)
+
 
 class Histories(unittest.TestCase):
     def test_random(self):

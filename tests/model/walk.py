@@ -167,8 +167,9 @@ def ksk(seed, fix=ALL, steps=110, keys=("k1.e", "k2.e", "k3.e"), zsks=("z1.e",))
                  ksk=(("k1.e", Ksk(frm=-999)),), providers=(("alpha", prov(*zsks)),))
     box, world = start(pol, fix, ("z1.e",), {"alpha": "z1.e"})
     signing = frozenset({"z1.e"})
-    cds_world = World(pol)
-    trail, accepted, last_cds = [], 0, 0
+    published = {"CDS": World(pol), "CDNSKEY": World(pol)}
+    acted = {"CDS": -1, "CDNSKEY": -1}          # the newest that the parent has acted on
+    trail, accepted, last = [], 0, {"CDS": 0, "CDNSKEY": 0}
     for t in range(steps):
         stuck = refresh_possible(box, t)
         if stuck:
@@ -192,11 +193,13 @@ def ksk(seed, fix=ALL, steps=110, keys=("k1.e", "k2.e", "k3.e"), zsks=("z1.e",))
         if r.random() < 0.2:
             want = r.choice(subsets(keys))
             box.load(replace(box.pol, ksk=tuple((k, replace(e, cds=k in want)) for k, e in box.pol.ksk)), t)
-            if not box.sign("CDS", want, t, supersedes=True, inc=max(t - pol.offset, last_cds + 1)):
-                last_cds = box.tl["CDS"][-1].inc
-                cds_world.add(box.tl["CDS"][-1])
-                trail.append((t, "cds", sorted(want)))
-                accepted += 1
+            # both types at once, or only one of them
+            for typ in r.choice((("CDS",), ("CDNSKEY",), ("CDS", "CDNSKEY"), ("CDNSKEY", "CDS"))):
+                if not box.sign(typ, want, t, supersedes=True, inc=max(t - pol.offset, last[typ] + 1)):
+                    last[typ] = box.tl[typ][-1].inc
+                    published[typ].add(box.tl[typ][-1])
+                    trail.append((t, typ, sorted(want)))
+                    accepted += 1
         if len(zsks) > 1:                       # one ZSK of each algorithm: sign with it while it is covered and listed
             times = Times(box.tl["DNSKEY"], pol, ALL)
             holds = [a for a in box.tl["DNSKEY"] if times.served(a) and times.gone(a) > t]
@@ -207,14 +210,18 @@ def ksk(seed, fix=ALL, steps=110, keys=("k1.e", "k2.e", "k3.e"), zsks=("z1.e",))
                 trail.append((t, "alpha signs with", sorted(now)))
                 signing = now
         if r.random() < 0.15:                   # the parent acts on a CDS it can have seen within CDS TTL, newest or not
+            typ = r.choice(("CDS", "CDNSKEY"))
             now = set()
             for back in range(pol.ttl):
-                now |= {a for a in cds_world.serving("own", t - back) if a}
-            done = max([s for _, s in getattr(world, "acted", [(0, -1)])])
-            now = [a for a in now if a.seq >= done]
+                now |= {a for a in published[typ].serving("own", t - back) if a}
+            now = [a for a in now if a.seq >= acted[typ]]
             if now:
                 a = r.choice(sorted(now, key=lambda a: a.seq))
-                world.acted = getattr(world, "acted", []) + [(t, a.seq)]
+                acted[typ] = a.seq
+                # a pair with the same keys is one: the parent does not go back behind its other half either
+                for other in set(acted) - {typ}:
+                    acted[other] = min([b.seq for b, _ in published[other].answers if b.keys == a.keys
+                                        and b.seq >= acted[other] and max(b.inc, b.rel) <= t], default=acted[other])
                 if a.keys != world.ds[-1][1]:
                     world.ds.append((t, a.keys))
                     trail.append((t, "parent", sorted(a.keys)))
