@@ -99,6 +99,9 @@ add_provider_key(
 		ksk_text_add(text, ", withdrawn");
 	add_moment(text, ", in every cache", key->has_covered, key->covered);
 	add_moment(text, ", may leave", key->has_drop, key->drop);
+	if (key->has_covered && !key->has_drop && !key->withdrawn)
+		ksk_text_add(
+			text, ", may not leave: nothing stands in for it yet");
 	if (key->has_exposed)
 		ksk_text_add(text, ", exposed until %s%s",
 			ksk_time_text(when, key->exposed),

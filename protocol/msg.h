@@ -250,7 +250,8 @@ struct ksk_provider_key_entry {
 	/* From then on no cache lacks it; absent as above. */
 	bool has_covered;
 	uint64_t covered;
-	/* The earliest moment it may leave; absent: not in the set. */
+	/* The earliest moment it may leave; absent: nothing stands in for
+	 * it. */
 	bool has_drop;
 	uint64_t drop;
 	/* Withdrawn, and answers with it may be in caches until then. */

@@ -602,6 +602,9 @@ class Moments(Case):
             self.assertNotIn(words, done.out)
         data = json.loads(self.run_ctl("keys", ZONE, "--json").out)
         self.assertNotIn("covered-from", data["ksks"][0])
+        self.fake.zsk_moments = {4: now - self.DAY}
+        done = self.run_ctl("keys", ZONE)
+        self.assertIn("may not leave: nothing stands in", done.out)
         self.fake.zsk_moments = {3: True, 4: 0, 5: now - self.DAY,
                                  6: now + self.DAY}
         done = self.run_ctl("keys", ZONE)
