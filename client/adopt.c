@@ -23,22 +23,18 @@ refuse_file(const char *path, const char *why)
 }
 
 /* A DNSKEY RRset proves itself by a key in it; whether that is a KSK of the
- * zone is for the appliance's policy. The keys of a CDS RRset are elsewhere. */
+ * zone is for the appliance's policy. */
 static enum ksk_err
 check_file(const struct ksk_sign_evidence *file)
 {
 	const struct ksk_zonetext *zone = &file->zone;
-	uint16_t type = zone->rrset.type;
 	struct ksk_pool pool = {0};
 	struct ksk_fault fault = {0};
 	bool found = false, pinned;
 
-	if (type != KSK_TYPE_DNSKEY && type != KSK_TYPE_CDS &&
-		type != KSK_TYPE_CDNSKEY)
+	if (zone->rrset.type != KSK_TYPE_DNSKEY)
 		return refuse_file(file->path,
-			"an answer is a DNSKEY, CDS or CDNSKEY RRset");
-	if (type != KSK_TYPE_DNSKEY)
-		return KSK_OK;
+			"only a DNSKEY RRset is adopted: it proves itself");
 	ksk_pool_add_set(&pool, &zone->rrset, NULL);
 	for (size_t i = 0; i < zone->rrsig_count; i++) {
 		enum ksk_err err = ksk_pool_check(&pool, &zone->rrset,
@@ -58,14 +54,11 @@ check_file(const struct ksk_sign_evidence *file)
 static enum ksk_ctl_exit
 print(struct ksk_adopt_run *a, enum ksk_ctl_exit exit)
 {
-	char type[10];
 	enum ksk_err err = KSK_ERR_NO_MEMORY;
 
 	if (a->ctl->json)
-		err = ksk_out_json(json_pack("{s:o, s:s, s:O}", "zone",
-			ksk_json_name(&a->held.owner), "type",
-			ksk_type_text(a->held.type, type), "appliances",
-			a->json));
+		err = ksk_out_json(json_pack("{s:o, s:O}", "zone",
+			ksk_json_name(&a->held.owner), "appliances", a->json));
 	else if (!a->text.failed)
 		err = ksk_out_text(a->text.data, a->text.len);
 	return err != KSK_OK && exit == KSK_CTL_DONE ? KSK_CTL_BAD_INPUT : exit;
@@ -84,7 +77,6 @@ adopt_file(struct ksk_adopt_run *a, const char *path)
 		a->rrsig = file.zone.rrsig;
 		a->rrsig_count = file.zone.rrsig_count;
 		a->held.owner = a->rrset->owner;
-		a->held.type = a->rrset->type;
 		exit = a->all ? ksk_reach_each(a->ctl, ksk_adopt_feed, a)
 			      : ksk_reach(a->ctl, ksk_adopt_feed, a);
 		exit = print(a, exit);
@@ -95,14 +87,11 @@ adopt_file(struct ksk_adopt_run *a, const char *path)
 
 /* From the appliance that has the newest answer to all that lack it. */
 static enum ksk_ctl_exit
-adopt_zone(struct ksk_adopt_run *a, const char *name, const char *type)
+adopt_zone(struct ksk_adopt_run *a, const char *name)
 {
 	struct ksk_request zone = {0};
 	enum ksk_ctl_exit found, fed;
 
-	a->held.type = KSK_TYPE_DNSKEY;
-	if (type != NULL && ksk_held_type(type, &a->held.type) != KSK_OK)
-		return KSK_CTL_USAGE;
 	if (ksk_zone_operand(name, &zone) != KSK_OK)
 		return KSK_CTL_BAD_INPUT;
 	a->held.owner = zone.zone.owner;
@@ -127,7 +116,7 @@ is_zone(const char *operand)
 }
 
 static enum ksk_ctl_exit
-adopt(struct ksk_ctl *ctl, bool all, int count, char **operands)
+adopt(struct ksk_ctl *ctl, bool all, const char *operand)
 {
 	struct ksk_adopt_run *a = calloc(1, sizeof(*a));
 	enum ksk_ctl_exit exit;
@@ -136,11 +125,11 @@ adopt(struct ksk_ctl *ctl, bool all, int count, char **operands)
 		return KSK_CTL_LATER;
 	a->ctl = ctl;
 	a->all = all;
-	a->path = operands[0];
+	a->path = operand;
+	a->held.type = KSK_TYPE_DNSKEY;
 	a->json = json_array();
-	exit = is_zone(operands[0])
-		? adopt_zone(a, operands[0], count == 2 ? operands[1] : NULL)
-		: adopt_file(a, operands[0]);
+	exit = is_zone(operand) ? adopt_zone(a, operand)
+				: adopt_file(a, operand);
 	ksk_held_free(&a->source);
 	ksk_held_free(&a->held);
 	ksk_text_free(&a->text);
@@ -154,25 +143,24 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 {
 	const char *value;
 	bool all = false;
-	int found, count;
+	int found;
 
 	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0)
 		all = true;
 	if (found != KSK_ARGS_END)
 		return found == KSK_ARGS_HELP ? KSK_CTL_DONE : KSK_CTL_USAGE;
-	count = argc - optind;
-	if (count < 1 || count > (is_zone(argv[optind]) ? 2 : 1)) {
+	if (argc - optind != 1) {
 		ksk_say("adopt takes a file of zone text, - for standard "
-			"input, or a zone with its final dot and a type");
+			"input, or a zone with its final dot");
 		return KSK_CTL_USAGE;
 	}
-	return adopt(ctl, all, count, argv + optind);
+	return adopt(ctl, all, argv[optind]);
 }
 
 const struct ksk_verb ksk_verb_adopt = {
 	.name = "adopt",
-	.operands = "FILE | - | ZONE. [TYPE]",
-	.sentence = "Gives an answer signed elsewhere to an appliance as "
+	.operands = "FILE | - | ZONE.",
+	.sentence = "Gives a DNSKEY answer of elsewhere to an appliance as "
 		    "history.",
 	.options =
 		{

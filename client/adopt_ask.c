@@ -143,13 +143,9 @@ take_rrsigs(struct ksk_adopt_run *a, const struct ksk_pool *pool, uint64_t now,
 static enum ksk_err
 build(struct ksk_adopt_run *a, uint64_t now, struct ksk_fault *fault)
 {
-	struct ksk_pool pool = a->held.pool;
+	struct ksk_pool pool = {0};
 
-	/* Those of the set come first: its RRSIGs are by keys in it. */
-	if (a->rrset->type == KSK_TYPE_DNSKEY) {
-		pool = (struct ksk_pool){0};
-		ksk_pool_add_set(&pool, a->rrset, a->held.keys);
-	}
+	ksk_pool_add_set(&pool, a->rrset, a->held.keys);
 	a->request = (struct ksk_request){.op = KSK_OP_ADOPT, .has_body = true};
 	a->request.adopt.rrset = *a->rrset;
 	return take_rrsigs(a, &pool, now, fault);
@@ -185,9 +181,16 @@ take_reply(struct ksk_adopt_run *a, struct ksk_session *session,
 	if (step != KSK_STEP_DONE)
 		return step;
 	step = ksk_answer_record(
-		session, body->record, body->record_hash, true);
+		session, body->record, body->record_hash, false);
 	if (step != KSK_STEP_DONE)
 		return step;
+	/* An older record: what it has covers this answer, nothing was
+	 * added. */
+	if (body->record <= session->growth.head.record) {
+		note(a, session, "present", "has it already:", body->record,
+			body->record_hash);
+		return KSK_STEP_DONE;
+	}
 	for (size_t i = 0; i < body->warning_count; i++)
 		ksk_say_refusal("warning", &body->warning[i]);
 	note(a, session, "adopted", "adopted as", body->record,

@@ -220,12 +220,12 @@ class GoneBack(Case):
         data = self.run_ctl("sign", "--json", self.input, code=UNREACHABLE)
         self.assertEqual(data.out, "")
 
-    def test_an_adoption_with_an_old_record(self):
+    def test_an_adoption_whose_record_has_another_hash(self):
         signed = self.write("signed.zone", self.sign().out)
         self.fake.held.clear()
         self.fake.adopt = lambda r: {1: r[1], 2: 0, 3: {
-            1: 40, 2: self.fake.hash(40)}}
-        self.check(("adopt", signed), "record 40", "record 43")
+            1: 43, 2: b"\x44" * 32}}
+        self.check(("adopt", signed), "44" * 32, "record 43")
 
     def test_a_last_answer_whose_record_has_another_hash(self):
         self.sign()
