@@ -31,6 +31,7 @@ class History:
         self.zsks = {n: [f"z{n[0]}{i}.{a}" for i in range(3)
                          for a in self.algs] for n in self.names}
         self.ksks = ["k1.e", "k2.e"] + (["k9.r"] if "r" in self.algs else [])
+        self.long = self.r.random() < 0.2
         self.cosigner = self.r.random() < 0.15
         self.box = (box or Box)(self.first_policy())
         self.last = {"CDS": -99, "CDNSKEY": -99}
@@ -205,6 +206,8 @@ class History:
     def step(self):
         x = self.r.random()
         self.t += self.r.choice((0, 1, 1, 2, 3, 5, 9, 14))
+        if self.long and x < 0.05:
+            self.t += 800           # hours: what is older may be forgotten
         if x < 0.55:
             self.sign()
         elif x < 0.72:

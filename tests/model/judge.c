@@ -7,7 +7,9 @@
  *
  *   P <table> <now> <bytes>    the policy's text follows: ok | error TEXT
  *   J <table> <history> <type> <ttl> <inception> <expiration>
- *     <records> …hex           permit | refuse RULE…
+ *     <records> …hex           permit | refuse RULE…; the same again when
+ *                              what can be forgotten of the past is: forgot
+ *                              before it, or differs
  *   L <table> <old table or -> <history>   may it be loaded: as J
  *   C <table> <history> <key>  cov, first drop
  *   D <table> <history> <place of a KSK>   DS change
@@ -231,6 +233,54 @@ read_policy(void)
 	free(text);
 }
 
+static size_t
+forget_answers(const struct ksk_zone *zone, uint16_t type)
+{
+	static uint64_t entered[KEY_MAX];
+	struct ksk_history *h = &past.h;
+	size_t count = ksk_history_droppable(zone, h, type, past.now);
+	size_t left = count, next = 0;
+
+	for (uint32_t k = 0; k < h->key_count; k++)
+		entered[k] = ksk_history_entered(zone, h, k, count);
+	for (uint32_t k = 0; type == KSK_TYPE_DNSKEY && k < h->key_count; k++)
+		past.key[k].entered = entered[k];
+	for (size_t i = 0; i < h->answer_count; i++) {
+		if (h->answer[i].type != type || left == 0)
+			past.answer[next++] = h->answer[i];
+		else
+			left--;
+	}
+	h->answer_count = next;
+	return count;
+}
+
+/* Forgets what no rule can need; returns how much that is. */
+static size_t
+forget(const struct ksk_zone *zone)
+{
+	size_t count = forget_answers(zone, KSK_TYPE_DNSKEY) +
+		forget_answers(zone, KSK_TYPE_CDS) +
+		forget_answers(zone, KSK_TYPE_CDNSKEY);
+	size_t parents = ksk_history_parents_droppable(zone, &past.h, past.now);
+
+	past.h.parent += parents;
+	past.h.parent_count -= parents;
+	return count + parents;
+}
+
+static bool
+same_refusals(const struct ksk_refusals *a, const struct ksk_refusals *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (strcmp(a->list[i].rule, b->list[i].rule) != 0)
+			return false;
+	}
+	return true;
+}
+
 static void
 answer(bool permitted, const struct ksk_refusals *refusals)
 {
@@ -244,12 +294,13 @@ static void
 judge(void)
 {
 	static uint8_t records[KSK_RDATA_COUNT_MAX][KSK_RDATA_MAX];
-	static struct ksk_refusals refusals;
+	static struct ksk_refusals refusals, again;
 	size_t n = table();
 	struct ksk_sign sign = {.has_window = true};
 	struct ksk_candidate candidate = {
 		.sign = &sign, .client = tables[n].table.clients};
 	struct ksk_permit permit;
+	bool permitted;
 
 	read_history();
 	candidate.history = &past.h;
@@ -273,9 +324,15 @@ judge(void)
 			records[have], len);
 	}
 	ksk_rrset_sort(&sign.rrset);
-	answer(ksk_rules_judge(&tables[n].table, tables[n].zone, &candidate,
-		       &permit, &refusals),
-		&refusals);
+	permitted = ksk_rules_judge(&tables[n].table, tables[n].zone,
+		&candidate, &permit, &refusals);
+	if (forget(tables[n].zone) != 0) {
+		(void)ksk_rules_judge(&tables[n].table, tables[n].zone,
+			&candidate, &permit, &again);
+		printf(same_refusals(&refusals, &again) ? "forgot "
+							: "differs ");
+	}
+	answer(permitted, &refusals);
 }
 
 static void

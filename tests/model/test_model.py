@@ -26,6 +26,7 @@ stories.Box = walk.Box = histories.Box = judge.Box
 
 def tearDownModule():
     print(f"KSK_SEED={SEED}: {judge.judge().asked} questions, "
+          f"{judge.judge().forgot} with a past half forgotten, "
           f"{histories.SEEN}")
     judge.judge().close()
 
@@ -95,6 +96,7 @@ class Histories(unittest.TestCase):
                      "provider-present", "algorithm-complete", "cds"):
             self.assertIn(rule, histories.SEEN)
         self.assertGreater(histories.SEEN["permit"], HISTORIES)
+        self.assertGreater(judge.judge().forgot, 0)
 
     def test_a_model_without_a_correction_differs(self):
         """Each correction taken out of the model shows within so many
