@@ -251,10 +251,11 @@ $(BUILD)/tests/crash/reopen: $(BUILD)/obj/tests/crash/reopen.o \
 
 # The product's rules for the model, tests/model/judge.c.
 MODEL := $(BUILD)/tests/model/judge
-$(MODEL): $(BUILD)/obj/tests/model/judge.o $(LIBS:%=$(BUILD)/lib%.a)
+$(MODEL): $(call obj,tests/model/judge.c tests/model/history_now.c) \
+		$(LIBS:%=$(BUILD)/lib%.a)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD    $@")
-	$(Q)$(CC) -o $@ $< $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
 		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(EXT_kskd-policy)
 
 test-binaries: $(MODEL) $(TESTCLOCK) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \

@@ -12,7 +12,9 @@
 
 /* Answers and snapshots are kept so much longer than any rule looks back: a
  * policy may come to know a longer wait. */
+#ifndef KEEP_SECONDS /* a test forgets at once */
 #define KEEP_SECONDS (31u * 86400u)
+#endif
 
 static bool
 is_inside(struct ksk_run run, size_t count)
@@ -270,31 +272,32 @@ ksk_history_droppable(const struct ksk_zone *zone,
 	return count;
 }
 
+/* The seq of the newest of the oldest `count` DNSKEY answers; 0: none. */
+static uint64_t
+newest_dropped(const struct ksk_history *history, size_t count)
+{
+	uint64_t seq = 0;
+
+	for (size_t i = 0; i < history->answer_count && count > 0; i++) {
+		if (history->answer[i].type != KSK_TYPE_DNSKEY)
+			continue;
+		seq = history->answer[i].seq;
+		count--;
+	}
+	return seq;
+}
+
 uint64_t
 ksk_history_entered(const struct ksk_zone *zone,
 	const struct ksk_history *history, uint32_t key, size_t count)
 {
 	struct ksk_times times;
-	uint64_t by, seq;
-	struct ksk_walk w;
-	size_t kept = 0;
+	uint64_t by;
 
+	if (count == 0)
+		return history->key[key].entered;
 	ksk_times_init(&times, zone, history, NULL);
-	ksk_walk_begin(&w, &times, KSK_TYPE_DNSKEY);
-	while (ksk_walk_next(&w))
-		kept++;
-	if (count > kept)
-		return 0;
-	seq = ksk_times_run(&times, key, KSK_NEVER, &by);
-	/* A run that begins among those kept tells itself. */
-	kept -= count;
-	ksk_walk_begin(&w, &times, KSK_TYPE_DNSKEY);
-	for (size_t i = 0; i < kept; i++) {
-		(void)ksk_walk_next(&w);
-		if (w.answer->seq == seq)
-			return 0;
-	}
-	return seq;
+	return ksk_times_run(&times, key, newest_dropped(history, count), &by);
 }
 
 size_t

@@ -214,8 +214,12 @@ size_t ksk_history_ghost(const struct ksk_history *history,
 size_t ksk_history_droppable(const struct ksk_zone *zone,
 	const struct ksk_history *history, uint16_t type, uint64_t now);
 
-/* What `entered` of a key must be once the oldest `count` DNSKEY answers are
- * dropped. */
+/*
+ * What `entered` of a key must be once the oldest `count` DNSKEY answers are
+ * dropped: where its run at the newest of those began. An answer that is kept
+ * and lacks the key ends that run by itself; one that is still ahead may be
+ * superseded and then ends nothing.
+ */
 uint64_t ksk_history_entered(const struct ksk_zone *zone,
 	const struct ksk_history *history, uint32_t key, size_t count);
 
