@@ -115,9 +115,12 @@ find_wrong(struct comparison *c, const struct ksk_history_answer *a,
 	if (!ksk_name_equal(&what->rrset.owner, &c->timeline.zone) ||
 		what->rrset.type != a->type || what->rrset.ttl != a->ttl)
 		return "that record is of another zone, type or TTL";
-	if (c->record.time != a->released)
+	/* A folded answer was released first when its first record was, and
+	 * keeps the later expiration. */
+	if (c->record.time < a->released ||
+		(a->seq / KSK_SEQ_PER_RECORD == number &&
+			c->record.time != a->released))
 		return "that record is of another time";
-	/* A folded answer keeps the later expiration. */
 	if (what->window.expiration > a->expiration)
 		return "that record's signatures expire later";
 	if (a->type == KSK_TYPE_DNSKEY && !has_same_keys(h, a, &what->rrset))

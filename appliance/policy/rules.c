@@ -57,6 +57,8 @@ static const struct rule rules[] = {
 		ksk_rule_response_size},
 	{"window", "inception and expiration are within what the policy allows",
 		ALL, ksk_rule_window},
+	{"idempotency", "an idempotency key stands for one request", ALL,
+		ksk_rule_idempotency},
 	{"previous", "`previous`, if given, is the hash of the last answer",
 		ALL, ksk_rule_previous},
 	{"supersedes", "a set names exactly the later answers that it replaces",

@@ -23,6 +23,9 @@ struct ksk_candidate {
 	uint64_t now;
 	uint32_t recent; /* answers to this client for this zone within
 	                       * the last rate_per seconds */
+	bool clash;      /* its idempotency key stands for another request */
+	bool full;       /* the zone had so many changes that no more can be
+		     * remembered for now */
 };
 
 struct ksk_signer_key {

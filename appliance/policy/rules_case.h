@@ -147,6 +147,7 @@ void ksk_rule_algorithm_complete(struct ksk_case *c);
 void ksk_rule_tag_unique(struct ksk_case *c);
 void ksk_rule_response_size(struct ksk_case *c);
 void ksk_rule_window(struct ksk_case *c);
+void ksk_rule_idempotency(struct ksk_case *c);
 void ksk_rule_previous(struct ksk_case *c);
 void ksk_rule_supersedes(struct ksk_case *c);
 void ksk_rule_adopt(struct ksk_case *c);

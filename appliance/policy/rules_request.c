@@ -277,8 +277,24 @@ ksk_rule_adopt(struct ksk_case *c)
 }
 
 void
+ksk_rule_idempotency(struct ksk_case *c)
+{
+	if (c->candidate->clash)
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"this idempotency key was used for another request "
+			"within the last day; a new request needs a new key");
+}
+
+void
 ksk_rule_rate(struct ksk_case *c)
 {
+	if (c->candidate->full && !ksk_case_is_unchanged(c)) {
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"the zone had hundreds of changes within the time that "
+			"caches are thought of; wait, or find out what changes "
+			"it so often");
+		return;
+	}
 	if (c->candidate->recent < c->zone->rate_count ||
 		(c->has_history && ksk_case_is_unchanged(c)))
 		return;

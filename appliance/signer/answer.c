@@ -119,7 +119,7 @@ fill_trouble(struct ksk_signer *signer, const struct ksk_client *client,
 	uint64_t now, struct ksk_status_reply *body)
 {
 	const struct ksk_table *table = &signer->inforce.table;
-	if (signer->trouble_count == 0)
+	if (signer->trouble_count == 0 && signer->held_count == 0)
 		return;
 	for (size_t z = 0; z < table->zone_count &&
 		body->trouble_count < KSK_TROUBLE_COUNT_MAX;
@@ -164,6 +164,7 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	body->zone_count = signer->inforce.zones_of[client - table->clients];
 	fill_tokens(signer, body);
 	fill_trouble(signer, client, now, body);
+	ksk_outlook_status(signer, client, now, body);
 	ksk_answer_encode(signer, ticket);
 }
 
@@ -278,5 +279,6 @@ ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		i++)
 		body->cosigner[body->cosigner_count++] =
 			table->cosigners[zone->cosigners.first + i].ds;
+	ksk_outlook_keys(signer, zone, now, body);
 	ksk_answer_encode(signer, ticket);
 }

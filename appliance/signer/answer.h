@@ -7,6 +7,7 @@
 #define KSK_SIGNER_ANSWER_H
 
 #include "appliance/signer/signer.h"
+#include "appliance/signer/stored.h"
 
 /* Starts a reply in signer->reply for a ticket. */
 struct ksk_reply *ksk_answer_begin(struct ksk_signer *signer,
@@ -31,5 +32,16 @@ void ksk_answer_refused(struct ksk_signer *signer, struct ksk_ticket *ticket);
 /* rrsigs: NULL for a dry run. */
 void ksk_answer_signed(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_span *rrsigs);
+
+/* A sign-reply with an answer that was given before. */
+void ksk_answer_again(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_stored *stored);
+
+/* stored: NULL if nothing was released. */
+void ksk_answer_last(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_timeline *timeline, const struct ksk_stored *stored,
+	uint64_t now);
+
+void ksk_answer_adopted(struct ksk_signer *signer, struct ksk_ticket *ticket);
 
 #endif

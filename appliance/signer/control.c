@@ -7,21 +7,38 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/signer/load.h"
 #include "appliance/signer/outbox.h"
 
 #include <string.h>
 #include <unistd.h>
 
-/* Makes a policy's record durable. True if it is, or was already. */
-static enum ksk_err
-record_policy(struct ksk_signer *signer, const struct ksk_table *table,
-	struct ksk_fault *fault)
+/* True if this is the policy that was in force last. */
+static bool
+is_recorded(struct ksk_signer *signer, const struct ksk_table *table)
 {
 	uint64_t version;
 	uint8_t hash[KSK_HASH_LEN];
-	if (ksk_journal_policy(signer->journal, &version, hash) &&
+	return ksk_journal_policy(signer->journal, &version, hash) &&
 		version == table->version &&
-		memcmp(hash, table->hash, sizeof(hash)) == 0)
+		memcmp(hash, table->hash, sizeof(hash)) == 0;
+}
+
+static const struct ksk_table *
+table_before(const struct ksk_signer *signer)
+{
+	return signer->inforce.table.map == NULL ? NULL
+						 : &signer->inforce.table;
+}
+
+/* Makes durable what a policy says of each zone, then its own record. */
+static enum ksk_err
+record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
+	struct ksk_fault *fault)
+{
+	const struct ksk_table *table = &next->table;
+	uint8_t hash[KSK_HASH_LEN];
+	if (is_recorded(signer, table))
 		return KSK_OK;
 	struct ksk_record record = {.time = ksk_clock_now(),
 		.kind = KSK_RECORD_POLICY,
@@ -31,6 +48,11 @@ record_policy(struct ksk_signer *signer, const struct ksk_table *table,
 	/* What is staged before it becomes durable with it; the pipeline acts
 	 * on that at its next commit, never before. */
 	enum ksk_err err = ksk_journal_commit(signer->journal, fault);
+	if (err == KSK_OK)
+		err = ksk_load_attest(signer, table_before(signer), table,
+			record.time, fault);
+	if (err == KSK_OK)
+		err = ksk_load_remember(signer, next);
 	if (err == KSK_OK)
 		err = ksk_journal_stage(signer->journal, &record, hash);
 	if (err == KSK_OK)
@@ -45,11 +67,20 @@ load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
 	uint64_t version = 0;
 	uint8_t hash[KSK_HASH_LEN] = {0};
 	bool has = ksk_journal_policy(signer->journal, &version, hash);
-	const struct ksk_inforce *before = signer->inforce.table.map == NULL
+	const struct ksk_inforce *before = table_before(signer) == NULL
 		? NULL
 		: &signer->inforce;
-	return ksk_inforce_load(fd, signer->start.appliance, has, version, hash,
-		before, signer->keyring, out, fault);
+	enum ksk_err err = ksk_inforce_load(fd, signer->start.appliance, has,
+		version, hash, before, signer->keyring, out, fault);
+	/* A start with the policy last recorded: it was judged then. */
+	if (err != KSK_OK ||
+		(before == NULL && is_recorded(signer, &out->table) &&
+			!ksk_load_held_before(signer, &out->table)))
+		return err;
+	err = ksk_load_judge(signer, before, out, ksk_clock_now(), fault);
+	if (err != KSK_OK)
+		ksk_inforce_wipe(out);
+	return err;
 }
 
 enum ksk_err
@@ -59,7 +90,7 @@ ksk_control_first_policy(
 	struct ksk_inforce next = {0};
 	enum ksk_err err = load(signer, fd, &next, fault);
 	if (err == KSK_OK)
-		err = record_policy(signer, &next.table, fault);
+		err = record_policy(signer, &next, fault);
 	if (err != KSK_OK) {
 		ksk_inforce_wipe(&next);
 		return err;
@@ -90,8 +121,7 @@ ksk_control_retry(struct ksk_signer *signer)
 {
 	struct ksk_fault fault = {.text = ""};
 	if (signer->policy_unrecorded &&
-		record_policy(signer, &signer->prepared.table, &fault) ==
-			KSK_OK)
+		record_policy(signer, &signer->prepared, &fault) == KSK_OK)
 		into_force(signer);
 }
 
@@ -102,7 +132,7 @@ commit_policy(struct ksk_signer *signer, uint32_t number)
 		number != signer->prepared_number)
 		return;
 	struct ksk_fault fault = {.text = ""};
-	if (record_policy(signer, &signer->prepared.table, &fault) == KSK_OK) {
+	if (record_policy(signer, &signer->prepared, &fault) == KSK_OK) {
 		into_force(signer);
 		return;
 	}

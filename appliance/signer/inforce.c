@@ -97,7 +97,8 @@ compute(const struct ksk_inforce *before, struct ksk_keyring *keyring,
 	const struct ksk_table *t = &next->table;
 	next->rate = calloc(t->zone_client_count + 1, sizeof(*next->rate));
 	next->zones_of = calloc(t->client_count + 1, sizeof(uint32_t));
-	if (next->rate == NULL || next->zones_of == NULL)
+	next->held = calloc(t->zone_count + 1, 1);
+	if (next->rate == NULL || next->zones_of == NULL || next->held == NULL)
 		return KSK_ERR_NO_MEMORY;
 	for (size_t z = 0; z < t->zone_count; z++) {
 		const struct ksk_zone *zone = &t->zones[z];
@@ -143,6 +144,7 @@ ksk_inforce_wipe(struct ksk_inforce *inforce)
 	free(inforce->key_of);
 	free(inforce->zones_of);
 	free(inforce->rate);
+	free(inforce->held);
 	memset(inforce, 0, sizeof(*inforce));
 }
 

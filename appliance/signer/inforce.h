@@ -17,6 +17,8 @@ struct ksk_inforce {
 	struct ksk_table table;
 	uint32_t *key_of;      /* per table.ksks: number in the keyring */
 	uint32_t *zones_of;    /* per table.clients: zones that list it */
+	uint8_t *held;         /* per table.zones: no acceptable set can follow
+	                        * what was signed (load.h) */
 	struct ksk_rate *rate; /* per table.zone_clients */
 };
 

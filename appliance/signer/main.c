@@ -15,6 +15,7 @@
 #include "appliance/signer/outbox.h"
 #include "appliance/signer/pipeline.h"
 #include "appliance/signer/state.h"
+#include "appliance/signer/stored.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,11 +103,12 @@ make_room(struct ksk_signer *signer)
 	signer->packet = malloc(KSK_PACKET_MAX);
 	signer->frame = malloc(KSK_FRAME_MAX);
 	signer->tbs = malloc(KSK_TBS_MAX);
+	signer->stored = malloc(KSK_STORED_ROOM);
 	signer->reading = malloc(KSK_JOURNAL_ROOM);
 	signer->reply = calloc(1, sizeof(*signer->reply));
 	if (signer->packet == NULL || signer->frame == NULL ||
-		signer->tbs == NULL || signer->reading == NULL ||
-		signer->reply == NULL ||
+		signer->tbs == NULL || signer->stored == NULL ||
+		signer->reading == NULL || signer->reply == NULL ||
 		ksk_tickets_new(&signer->tickets) != KSK_OK)
 		no_memory();
 }
@@ -165,6 +167,11 @@ open_all(struct ksk_signer *signer, int policy_fd)
 		    ksk_clock_now(), &signer->journal, &fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	if (ksk_checkpoint_start(signer, ksk_clock_mono_ms(), &fault) != KSK_OK)
+		give_up("journal", &fault, KSK_EXIT_JOURNAL);
+	if (ksk_timelines_new(signer->journal, &signer->timelines, &fault) !=
+			KSK_OK ||
+		ksk_idempotency_begin(&signer->idempotency, signer->journal,
+			&fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	if (ksk_control_first_policy(signer, policy_fd, &fault) != KSK_OK)
 		give_up("policy", &fault, KSK_EXIT_POLICY);
@@ -303,6 +310,8 @@ read_all(struct ksk_signer *signer, const struct polled *p, uint8_t *packet)
 static _Noreturn void
 stop(struct ksk_signer *signer)
 {
+	ksk_timelines_free(&signer->timelines);
+	ksk_outlook_wipe(&signer->outlook);
 	ksk_journal_close(&signer->journal);
 	ksk_audit_wipe(&signer->audit);
 	ksk_inforce_wipe(&signer->inforce);
@@ -313,6 +322,7 @@ stop(struct ksk_signer *signer)
 	free(signer->packet);
 	free(signer->frame);
 	free(signer->tbs);
+	free(signer->stored);
 	free(signer->reading);
 	free(signer->reply);
 	free(signer);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pipeline - see pipeline.h. The steps of one request, in order, are the
- * functions of this file from top to bottom; how each step is done stands
- * elsewhere: messages in protocol/, rules in ../policy/, records in journal.c,
+ * functions of this file from top to bottom, steps 2 and 3 those of
+ * pipeline_judge.c; how each step is done stands elsewhere: messages in protocol/, rules in ../policy/, records in journal.c,
  * jobs in crew.c, signatures in check.c, replies in answer.c.
  */
-#include "appliance/signer/pipeline.h"
+#include "appliance/signer/pipeline_internal.h"
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/signer/answer.h"
 #include "appliance/signer/check.h"
-#include "appliance/signer/hold.h"
 #include "appliance/signer/journal_read.h"
+#include "appliance/signer/past.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -30,8 +30,8 @@
 
 /* ---- step 1: frame → message, client, op ---- */
 
-static void
-ready(struct ksk_ticket *ticket)
+void
+ksk_pipeline_reply(struct ksk_ticket *ticket)
 {
 	ticket->stage = KSK_STAGE_REPLY;
 }
@@ -45,24 +45,29 @@ answer_malformed(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		large ? KSK_STATUS_TOO_LARGE : KSK_STATUS_MALFORMED, why);
 	/* Too much of something is still a whole message. */
 	ticket->close = !large;
-	ready(ticket);
+	ksk_pipeline_reply(ticket);
 }
 
-static const struct ksk_zone *
-zone_asked(const struct ksk_signer *signer, const struct ksk_ticket *ticket)
+const struct ksk_zone *
+ksk_pipeline_zone_asked(
+	const struct ksk_signer *signer, const struct ksk_ticket *ticket)
 {
 	const struct ksk_request *request = &ticket->request;
-	const struct ksk_name *owner = request->op == KSK_OP_SIGN
-		? &request->sign.rrset.owner
-		: &request->zone.owner;
+	const struct ksk_name *owner = &request->zone.owner;
+	if (request->op == KSK_OP_SIGN)
+		owner = &request->sign.rrset.owner;
+	else if (request->op == KSK_OP_ADOPT)
+		owner = &request->adopt.rrset.owner;
+	else if (request->op == KSK_OP_LAST_ANSWER)
+		owner = &request->last_answer.owner;
 	return ksk_table_zone_find(&signer->inforce.table, owner);
 }
 
-static void
-take_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_client *client)
+/* Answers a request that may not read the zone; returns true then. */
+static bool
+may_not_read(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_client *client, const struct ksk_zone *zone)
 {
-	const struct ksk_zone *zone = zone_asked(signer, ticket);
 	if ((client->may & KSK_MAY_READ) == 0)
 		ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_AUTHORISED,
 			"the policy does not give this client the right read");
@@ -74,8 +79,67 @@ take_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_AUTHORISED,
 			"the policy does not list this client for the zone");
 	else
-		ksk_answer_keys(signer, ticket, zone, ksk_clock_now());
-	ready(ticket);
+		return false;
+	ksk_pipeline_reply(ticket);
+	return true;
+}
+
+static void
+take_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_client *client)
+{
+	const struct ksk_zone *zone = ksk_pipeline_zone_asked(signer, ticket);
+	if (may_not_read(signer, ticket, client, zone))
+		return;
+	ksk_answer_keys(signer, ticket, zone, ksk_clock_now());
+	ksk_pipeline_reply(ticket);
+}
+
+/* The journal can't be read: what it is stands in fault. */
+void
+ksk_pipeline_no_past(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_fault *fault)
+{
+	ksk_answer_not_ready(
+		signer, ticket, KSK_STATE_JOURNAL_FULL, fault->text);
+	ksk_pipeline_reply(ticket);
+}
+
+static void
+take_last_answer(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_client *client, uint64_t now_ms)
+{
+	const struct ksk_zone *zone = ksk_pipeline_zone_asked(signer, ticket);
+	uint16_t type = ticket->request.last_answer.type;
+	uint64_t now = ksk_clock_now();
+	struct ksk_fault fault = {.text = ""};
+	struct ksk_timeline *timeline;
+	struct ksk_stored stored;
+	if (may_not_read(signer, ticket, client, zone) ||
+		!ksk_pipeline_find_past(signer, ticket, &timeline, now_ms))
+		return;
+	const struct ksk_history *history = ksk_timeline_history(timeline);
+	const struct ksk_history_answer *answer = ksk_history_in_effect(
+		history, type, now);
+	if (answer == NULL || answer->ghost)
+		answer = ksk_history_head(history, type);
+	if (answer == NULL) {
+		ksk_answer_last(signer, ticket, timeline, NULL, now);
+		ksk_pipeline_reply(ticket);
+		return;
+	}
+	/* What is staged is not durable yet and can't be read. */
+	if (ksk_timelines_is_staged(signer->timelines, timeline) &&
+		!signer->journal_full)
+		ksk_pipeline_commit(signer, now_ms);
+	if (ksk_stored_read(signer->journal,
+		    ksk_timeline_record(timeline, answer), signer->stored,
+		    &stored, &fault) != KSK_OK) {
+		ksk_pipeline_no_past(signer, ticket, &fault);
+		return;
+	}
+	ksk_answer_last(signer, ticket, timeline, &stored, now);
+	ksk_pipeline_reply(ticket);
 }
 
 static void
@@ -87,7 +151,7 @@ take_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 			"the policy does not give this client the right read");
 	else
 		ksk_answer_status(signer, ticket, client, ksk_clock_now());
-	ready(ticket);
+	ksk_pipeline_reply(ticket);
 }
 
 /* What a message may carry and this appliance does not do: said so, never
@@ -95,25 +159,18 @@ take_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 static const char *
 unsupported(const struct ksk_request *request)
 {
-	if (request->op == KSK_OP_STATUS || request->op == KSK_OP_KEYS ||
-		request->op == KSK_OP_JOURNAL_READ)
+	switch (request->op) {
+	case KSK_OP_STATUS:
+	case KSK_OP_KEYS:
+	case KSK_OP_SIGN:
+	case KSK_OP_LAST_ANSWER:
+	case KSK_OP_JOURNAL_READ:
+	case KSK_OP_ADOPT:
 		return NULL;
-	if (request->op != KSK_OP_SIGN)
+	default:
 		return "this appliance does not know this operation";
-	if (request->sign.has_idempotency)
-		return "this appliance keeps no answers to give again: leave "
-		       "out the idempotency key (body field 3)";
-	if (request->sign.has_previous)
-		return "this appliance keeps no timeline to compare with: "
-		       "leave out previous (body field 4)";
-	if (request->sign.supersede_count > 0)
-		return "this appliance keeps no timeline to replace answers "
-		       "in: leave out supersedes (body field 7)";
-	return NULL;
+	}
 }
-
-static void take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_client *client, uint64_t now_ms);
 
 static void
 dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
@@ -122,7 +179,7 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const char *text = unsupported(&ticket->request);
 	if (text != NULL) {
 		ksk_answer_plain(signer, ticket, KSK_STATUS_UNSUPPORTED, text);
-		ready(ticket);
+		ksk_pipeline_reply(ticket);
 		return;
 	}
 	if (ticket->request.has_nonce && !ksk_proof_take(signer, ticket))
@@ -137,8 +194,11 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	case KSK_OP_JOURNAL_READ:
 		ksk_journal_read_take(signer, ticket, client);
 		return;
+	case KSK_OP_LAST_ANSWER:
+		take_last_answer(signer, ticket, client, now_ms);
+		return;
 	default:
-		take_sign(signer, ticket, client, now_ms);
+		ksk_pipeline_take_turn(signer, ticket, client, now_ms);
 		return;
 	}
 }
@@ -170,187 +230,11 @@ ksk_pipeline_take(struct ksk_signer *signer, const struct ksk_lnk_request *item,
 		&signer->inforce.table, ticket->pin);
 	if (client == NULL) {
 		ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_AUTHORISED, "");
-		ready(ticket);
+		ksk_pipeline_reply(ticket);
 		return KSK_OK;
 	}
 	dispatch(signer, ticket, client, now_ms);
 	return KSK_OK;
-}
-
-/* ---- step 2: policy → permit or all refusals ---- */
-
-static void commit(struct ksk_signer *signer, uint64_t now_ms);
-
-/* Stages a record; if its transaction is full, commits and tries again. */
-static bool
-stage(struct ksk_signer *signer, struct ksk_record *record,
-	uint8_t out_hash[KSK_HASH_LEN], uint64_t now_ms)
-{
-	enum ksk_err err = ksk_journal_stage(signer->journal, record, out_hash);
-	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
-		commit(signer, now_ms);
-		err = ksk_journal_stage(signer->journal, record, out_hash);
-	}
-	if (err != KSK_OK)
-		return false;
-	if (signer->staged_ms == 0)
-		signer->staged_ms = now_ms;
-	return true;
-}
-
-static struct ksk_record
-record_of(const struct ksk_ticket *ticket, enum ksk_record_kind kind)
-{
-	struct ksk_record record = {
-		.time = ksk_clock_now(), .kind = kind, .has_pin = true};
-	memcpy(record.pin, ticket->pin, sizeof(record.pin));
-	return record;
-}
-
-static void
-hold(struct ksk_signer *signer, struct ksk_ticket *ticket)
-{
-	ksk_answer_not_ready(
-		signer, ticket, KSK_STATE_JOURNAL_FULL, signer->journal_why);
-	ready(ticket);
-}
-
-static void
-refuse(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
-{
-	struct ksk_record record = record_of(ticket, KSK_RECORD_REFUSAL);
-	const struct ksk_refusals *refusals = &signer->reply->refusals;
-	record.has_rrset = true;
-	record.rrset = ticket->request.sign.rrset;
-	record.has_policy = true;
-	record.policy_version = signer->inforce.table.version;
-	memcpy(record.policy_hash, signer->inforce.table.hash,
-		sizeof(record.policy_hash));
-	for (size_t i = 0; i < refusals->count; i++)
-		record.rule[record.rule_count++] = refusals->list[i].rule;
-	uint8_t hash[KSK_HASH_LEN];
-	if (ticket->request.sign.dry_run) {
-		ksk_answer_refused(signer, ticket);
-		ready(ticket);
-		return;
-	}
-	if (signer->journal_full || !stage(signer, &record, hash, now_ms)) {
-		hold(signer, ticket);
-		return;
-	}
-	signer->staged_results++;
-	ksk_answer_refused(signer, ticket);
-	ticket->stage = KSK_STAGE_REFUSAL;
-}
-
-/* Keeps what the permit says in the ticket: the policy may change before the
- * token answers. */
-static void
-keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_permit *permit)
-{
-	ticket->policy_version = signer->inforce.table.version;
-	ticket->window = permit->window;
-	ticket->warning_count = permit->warning_count;
-	memcpy(ticket->warning, permit->warning, sizeof(ticket->warning));
-	ticket->job_count = permit->signer_count;
-	for (size_t i = 0; i < permit->signer_count; i++) {
-		ticket->job[i].key =
-			signer->inforce.key_of[permit->signer[i].ksk];
-		ticket->job[i].revoked = permit->signer[i].revoked;
-	}
-}
-
-/* Answers at once what can't be signed now. */
-static bool
-not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
-{
-	if (signer->journal_full) {
-		hold(signer, ticket);
-		return true;
-	}
-	const char *held;
-	enum ksk_state whole = ksk_hold_state(signer, &held);
-	if (whole != KSK_STATE_READY) {
-		ksk_answer_not_ready(signer, ticket, whole, held);
-		ready(ticket);
-		return true;
-	}
-	for (size_t i = 0; i < ticket->job_count; i++) {
-		const char *why;
-		enum ksk_state state = ksk_state_key(
-			signer, ticket->job[i].key, &why);
-		/* Workers that are just being replaced are waited for; a
-		 * token that gave no signature is asked by each request. */
-		if (state == KSK_STATE_READY ||
-			(state == KSK_STATE_TOKEN_DOWN &&
-				ksk_state_worth_a_try(
-					signer, ticket->job[i].key)))
-			continue;
-		ksk_answer_not_ready(signer, ticket, state, why);
-		ready(ticket);
-		return true;
-	}
-	return false;
-}
-
-/* ---- step 3: intent ---- */
-
-static void
-intend(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
-{
-	struct ksk_record record = record_of(ticket, KSK_RECORD_INTENT);
-	record.has_rrset = true;
-	record.rrset = ticket->request.sign.rrset;
-	record.has_window = true;
-	record.window = ticket->window;
-	record.has_policy = true;
-	record.policy_version = ticket->policy_version;
-	memcpy(record.policy_hash, signer->inforce.table.hash,
-		sizeof(record.policy_hash));
-	record.signer_count = ticket->job_count;
-	for (size_t i = 0; i < ticket->job_count; i++)
-		record.signer[i] = ksk_keyring_key(
-			signer->keyring, ticket->job[i].key)
-					   ->ds;
-	uint8_t hash[KSK_HASH_LEN];
-	if (!stage(signer, &record, hash, now_ms)) {
-		hold(signer, ticket);
-		return;
-	}
-	ticket->intent = record.number;
-	ticket->stage = KSK_STAGE_INTENT;
-	signer->staged_intents++;
-}
-
-static void
-take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_client *client, uint64_t now_ms)
-{
-	uint64_t now = ksk_clock_now();
-	const struct ksk_table *table = &signer->inforce.table;
-	const struct ksk_zone *zone = zone_asked(signer, ticket);
-	struct ksk_candidate candidate = {
-		.sign = &ticket->request.sign, .client = client, .now = now};
-	if (zone != NULL)
-		candidate.recent = ksk_inforce_recent(
-			&signer->inforce, zone, client, now);
-	struct ksk_permit permit = {0};
-	if (!ksk_rules_judge(table, zone, &candidate, &permit,
-		    &signer->reply->refusals)) {
-		refuse(signer, ticket, now_ms);
-		return;
-	}
-	keep_permit(signer, ticket, &permit);
-	if (not_ready(signer, ticket))
-		return;
-	if (ticket->request.sign.dry_run) {
-		ksk_answer_signed(signer, ticket, NULL);
-		ready(ticket);
-		return;
-	}
-	ksk_inforce_count(&signer->inforce, zone, client, now);
-	intend(signer, ticket, now_ms);
 }
 
 /* ---- step 4: the token's answers, verified; result ---- */
@@ -371,11 +255,30 @@ lost(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	return job->stage == KSK_JOB_LOST || key->state != KSK_KEY_FOUND;
 }
 
+/* A failure is a record alone; a result leaves an answer behind. */
+static bool
+stage_end(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	struct ksk_record *record, uint64_t now_ms)
+{
+	if (ticket->lost)
+		return ksk_pipeline_stage(
+			signer, record, ticket->record_hash, now_ms);
+	enum ksk_err err = ksk_past_release(signer, ticket, record);
+	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
+		ksk_pipeline_commit(signer, now_ms);
+		err = ksk_past_release(signer, ticket, record);
+	}
+	if (err == KSK_OK && signer->staged_ms == 0)
+		signer->staged_ms = now_ms;
+	return err == KSK_OK;
+}
+
 static void
 stage_result(
 	struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 {
-	struct ksk_record record = record_of(ticket, KSK_RECORD_RESULT);
+	struct ksk_record record = ksk_pipeline_record_of(
+		ticket, KSK_RECORD_RESULT);
 	record.has_about = true;
 	record.about = ticket->intent;
 	struct ksk_span rrsigs[KSK_RRSIG_COUNT_MAX];
@@ -389,7 +292,7 @@ stage_result(
 		record.rrsig_count = ticket->job_count;
 		memcpy(record.rrsig, rrsigs, sizeof(rrsigs));
 	}
-	if (!stage(signer, &record, ticket->record_hash, now_ms))
+	if (!stage_end(signer, ticket, &record, now_ms))
 		return; /* tried again at the next turn */
 	signer->staged_results++;
 	ticket->record = record.number;
@@ -433,9 +336,10 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 			break;
 		case KSK_STAGE_REFUSAL:
 		case KSK_STAGE_RESULT:
-			ready(ticket);
+			ksk_pipeline_reply(ticket);
 			break;
 		case KSK_STAGE_FREE:
+		case KSK_STAGE_TURN:
 		case KSK_STAGE_TOKEN:
 		case KSK_STAGE_PROOF:
 		case KSK_STAGE_READ:
@@ -465,7 +369,7 @@ journal_failed(struct ksk_signer *signer, const struct ksk_fault *fault,
 		if (ticket->stage == KSK_STAGE_INTENT) {
 			/* Its record becomes durable later, and this end of
 			 * it too: no token was asked. */
-			struct ksk_record record = record_of(
+			struct ksk_record record = ksk_pipeline_record_of(
 				ticket, KSK_RECORD_FAILURE);
 			uint8_t hash[KSK_HASH_LEN];
 			record.has_about = true;
@@ -473,10 +377,10 @@ journal_failed(struct ksk_signer *signer, const struct ksk_fault *fault,
 			record.text = "the journal could not be written";
 			ksk_ignore(ksk_journal_stage(
 				signer->journal, &record, hash));
-			hold(signer, ticket);
+			ksk_pipeline_hold(signer, ticket);
 		} else if (ticket->stage == KSK_STAGE_REFUSAL ||
 			(ticket->stage == KSK_STAGE_RESULT && late)) {
-			hold(signer, ticket);
+			ksk_pipeline_hold(signer, ticket);
 		}
 	}
 }
@@ -504,8 +408,8 @@ commit_due(const struct ksk_signer *signer, uint64_t now_ms)
 		now_ms - signer->staged_ms >= STAGED_MS;
 }
 
-static void
-commit(struct ksk_signer *signer, uint64_t now_ms)
+void
+ksk_pipeline_commit(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_fault fault = {.text = ""};
 	if (ksk_journal_commit(signer->journal, &fault) != KSK_OK) {
@@ -525,8 +429,11 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	collect(signer, now_ms);
 	ksk_journal_read_run(signer, now_ms);
-	if (commit_due(signer, now_ms))
-		commit(signer, now_ms);
+	ksk_pipeline_wake(signer, now_ms);
+	if (commit_due(signer, now_ms)) {
+		ksk_pipeline_commit(signer, now_ms);
+		ksk_pipeline_wake(signer, now_ms);
+	}
 	ksk_crew_push(&signer->crew, now_ms);
 	ksk_checkpoint_run(signer, now_ms);
 	ksk_proof_run(signer, now_ms);

@@ -10,9 +10,12 @@
 #include "appliance/signer/audit.h"
 #include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
+#include "appliance/signer/idempotency.h"
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
+#include "appliance/signer/outlook.h"
 #include "appliance/signer/ticket.h"
+#include "appliance/signer/timeline.h"
 
 struct ksk_signer {
 	struct ksk_link control;
@@ -25,6 +28,9 @@ struct ksk_signer {
 	struct ksk_inforce prepared; /* between PREPARE and COMMIT */
 	uint32_t prepared_number;
 	struct ksk_journal *journal;
+	struct ksk_timelines *timelines;
+	struct ksk_outlook outlook;
+	struct ksk_idempotency idempotency;
 	bool policy_unrecorded; /* committed, but its record is not written */
 	struct ksk_tickets *tickets;
 	bool stopping;
@@ -44,8 +50,10 @@ struct ksk_signer {
 	uint64_t accept_ms; /* when the file accept is looked for next */
 
 	/* what status says */
-	size_t trouble_count; /* zones that can't be signed */
-	uint64_t review_ms;   /* when that was counted */
+	size_t trouble_count;       /* zones that can't be signed */
+	size_t held_count;          /* zones that the policy holds */
+	char held_why[KSK_WHY_CAP]; /* of the zone asked for last */
+	uint64_t review_ms;         /* when that was counted */
 	bool review_due;
 	enum ksk_state told_state; /* last told to kskd */
 	bool told;
@@ -58,6 +66,7 @@ struct ksk_signer {
 	uint8_t *packet;  /* KSK_PACKET_MAX */
 	uint8_t *frame;   /* KSK_FRAME_MAX */
 	uint8_t *tbs;     /* KSK_TBS_MAX */
+	uint8_t *stored;  /* KSK_STORED_ROOM */
 	uint8_t *reading; /* KSK_JOURNAL_ROOM, of journal_read.h */
 	uint8_t rrsig[KSK_RRSIG_COUNT_MAX][KSK_RRSIG_MAX];
 	struct ksk_reply *reply;

@@ -8,6 +8,7 @@
 #include "appliance/base/log.h"
 #include "appliance/policy/rules.h"
 #include "appliance/signer/hold.h"
+#include "appliance/signer/load.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,8 @@ ksk_state_zone(struct ksk_signer *signer, const struct ksk_zone *zone,
 	size_t count = ksk_rules_standing(
 		&signer->inforce.table, zone, NULL, now, 0, standing);
 	*out_why = "";
+	if (ksk_load_is_held(signer, zone, out_why))
+		return KSK_STATE_NO_POLICY;
 	for (size_t i = 0; i < count; i++) {
 		enum ksk_state state = ksk_state_key(signer,
 			signer->inforce.key_of[standing[i].ksk], out_why);
@@ -115,14 +118,18 @@ count_trouble(struct ksk_signer *signer)
 {
 	uint64_t now = ksk_clock_now();
 	const struct ksk_table *table = &signer->inforce.table;
-	size_t count = 0;
+	size_t count = 0, held = 0;
 	for (size_t z = 0; z < table->zone_count; z++) {
 		const char *why;
-		if (ksk_state_zone(signer, &table->zones[z], now, &why) ==
-			KSK_STATE_KEY_MISSING)
+		enum ksk_state state = ksk_state_zone(
+			signer, &table->zones[z], now, &why);
+		if (state == KSK_STATE_KEY_MISSING)
 			count++;
+		else if (state == KSK_STATE_NO_POLICY)
+			held++;
 	}
 	signer->trouble_count = count;
+	signer->held_count = held;
 }
 
 static void

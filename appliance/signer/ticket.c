@@ -53,6 +53,7 @@ ksk_ticket_take(struct ksk_tickets *tickets, const struct ksk_lnk_request *item,
 	ticket->begin_ms = now_ms;
 	memcpy(ticket->frame, item->frame.data, item->frame.len);
 	ticket->frame_len = item->frame.len;
+	ticket->order = ++tickets->taken;
 	return ticket;
 }
 
@@ -62,6 +63,7 @@ ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket)
 	ticket->stage = KSK_STAGE_FREE;
 	ticket->close = false;
 	ticket->wants_proof = false;
+	ticket->clash = false;
 	ticket->lost = false;
 	ticket->why[0] = '\0';
 	ticket->job_count = 0;
@@ -80,4 +82,92 @@ ksk_ticket_jobs_over(const struct ksk_ticket *ticket)
 			ticket->job[i].stage != KSK_JOB_LOST)
 			return false;
 	return true;
+}
+
+bool
+ksk_ticket_is_signing(const struct ksk_ticket *ticket)
+{
+	return ticket->stage == KSK_STAGE_INTENT ||
+		ticket->stage == KSK_STAGE_TOKEN;
+}
+
+static const struct ksk_rrset *
+rrset_of(const struct ksk_ticket *ticket)
+{
+	return ticket->request.op == KSK_OP_ADOPT ? &ticket->request.adopt.rrset
+						  : &ticket->request.sign.rrset;
+}
+
+static bool
+is_same_set(const struct ksk_rrset *a, const struct ksk_rrset *b)
+{
+	if (a->type != b->type || a->ttl != b->ttl || a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!ksk_span_equal(a->rdata[i], b->rdata[i]))
+			return false;
+	return true;
+}
+
+/* One answer ahead and one for now are two answers, whatever they hold. */
+static bool
+is_same_window(const struct ksk_sign *a, const struct ksk_sign *b)
+{
+	return a->has_window == b->has_window &&
+		(!a->has_window ||
+			(a->window.inception == b->window.inception &&
+				a->window.expiration == b->window.expiration));
+}
+
+static bool
+is_same_key(const struct ksk_ticket *a, const struct ksk_ticket *b)
+{
+	const struct ksk_sign *x = &a->request.sign, *y = &b->request.sign;
+	return a->request.op == KSK_OP_SIGN && b->request.op == KSK_OP_SIGN &&
+		x->has_idempotency && y->has_idempotency &&
+		memcmp(x->idempotency, y->idempotency, KSK_ID_LEN) == 0 &&
+		memcmp(a->pin, b->pin, KSK_PIN_LEN) == 0;
+}
+
+static bool
+blocks(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
+{
+	const struct ksk_rrset *a = rrset_of(other), *b = rrset_of(ticket);
+	bool turn = other->stage == KSK_STAGE_TURN &&
+		other->order < ticket->order;
+	bool signing = ksk_ticket_is_signing(other);
+	if ((turn || signing || other->stage == KSK_STAGE_RESULT) &&
+		is_same_key(other, ticket))
+		return true;
+	if ((!turn && !signing) || !ksk_name_equal(&a->owner, &b->owner))
+		return false;
+	return turn || ticket->request.op == KSK_OP_ADOPT ||
+		ticket->request.sign.has_previous || !is_same_set(a, b) ||
+		!is_same_window(&other->request.sign, &ticket->request.sign);
+}
+
+bool
+ksk_ticket_must_wait(
+	const struct ksk_tickets *tickets, const struct ksk_ticket *ticket)
+{
+	for (size_t i = 0; i < tickets->active_count; i++)
+		if (tickets->active[i] != ticket &&
+			blocks(tickets->active[i], ticket))
+			return true;
+	return false;
+}
+
+struct ksk_ticket *
+ksk_ticket_next_turn(
+	const struct ksk_tickets *tickets, const struct ksk_ticket *after)
+{
+	struct ksk_ticket *first = NULL;
+	for (size_t i = 0; i < tickets->active_count; i++) {
+		struct ksk_ticket *t = tickets->active[i];
+		if (t->stage == KSK_STAGE_TURN &&
+			(after == NULL || t->order > after->order) &&
+			(first == NULL || t->order < first->order))
+			first = t;
+	}
+	return first;
 }

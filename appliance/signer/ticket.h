@@ -18,7 +18,8 @@
 
 enum ksk_stage {
 	KSK_STAGE_FREE = 0,
-	KSK_STAGE_REFUSAL, /* its REFUSAL record waits for commit */
+	KSK_STAGE_TURN,    /* another set of its zone is being signed */
+	KSK_STAGE_REFUSAL, /* its reply waits for its record's commit */
 	KSK_STAGE_INTENT,  /* its INTENT record waits for commit */
 	KSK_STAGE_TOKEN,   /* its jobs are queued or asked */
 	KSK_STAGE_RESULT,  /* its RESULT or FAILURE record waits for commit */
@@ -62,13 +63,17 @@ struct ksk_ticket {
 	uint32_t generation; /* of the frontend's link it came by */
 	uint8_t pin[KSK_PIN_LEN];
 	uint64_t begin_ms; /* when it came, monotonic */
+	uint64_t order;    /* rises with each request */
 	/* The request, then the reply. */
 	uint8_t *frame; /* KSK_FRAME_MAX bytes, owned */
 	size_t frame_len;
-	bool close;                 /* the frontend closes after the reply */
-	bool wants_proof;           /* its nonce is to be answered */
-	uint64_t proof_ms;          /* since when it waits for that */
-	struct ksk_request request; /* borrows from frame */
+	bool close;                   /* the frontend closes after the reply */
+	bool wants_proof;             /* its nonce is to be answered */
+	uint64_t proof_ms;            /* since when it waits for that */
+	struct ksk_request request;   /* borrows from frame */
+	uint8_t digest[KSK_HASH_LEN]; /* of its body, with an idempotency key */
+	bool clash;                   /* that key stands for another request */
+	uint32_t proven;              /* as in struct ksk_permit */
 	uint64_t policy_version;
 	struct ksk_window window;
 	size_t warning_count;
@@ -91,6 +96,7 @@ struct ksk_tickets {
 	size_t active_count;
 	struct ksk_ticket *spare[KSK_TICKET_COUNT];
 	size_t spare_count;
+	uint64_t taken; /* so far */
 };
 
 /* out_tickets: owned, ksk_tickets_free. KSK_ERR_NO_MEMORY. */
@@ -104,6 +110,24 @@ struct ksk_ticket *ksk_ticket_take(struct ksk_tickets *tickets,
 
 /* Gives a place back. */
 void ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket);
+
+/* Returns true if it is to change its zone's timeline and has not yet. */
+bool ksk_ticket_is_signing(const struct ksk_ticket *ticket);
+
+/*
+ * Returns true if a request must wait for one that came before: for another
+ * set or window of its zone that is being signed, of any type, because it
+ * would be judged against what is no longer so (a CDS set and a DNSKEY set
+ * must agree); with `previous` for any; for one with the same idempotency key,
+ * whose answer it is to get.
+ */
+bool ksk_ticket_must_wait(
+	const struct ksk_tickets *tickets, const struct ksk_ticket *ticket);
+
+/* Returns the request that waits and came first; NULL if none waits. after:
+ * only later ones; NULL: from the first. */
+struct ksk_ticket *ksk_ticket_next_turn(
+	const struct ksk_tickets *tickets, const struct ksk_ticket *after);
 
 /* Returns true when no job of it is queued, asked or held any more. */
 bool ksk_ticket_jobs_over(const struct ksk_ticket *ticket);

@@ -349,6 +349,7 @@ class Appliance:
                 "waits": "{zone-max-ttl: 1d, propagation: 1h, sign-delay: 1h,"
                          " parent-ds-ttl: 1d, parent-propagation: 1h}",
                 "rate": "1000000/1h",
+                "new-zone": "yes",
             }
             keys.update(more)
             text += f"  - name: {zone}\n"

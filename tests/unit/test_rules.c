@@ -545,8 +545,8 @@ test_rules_table(void **state)
 	static const char *const ids[] = {"zone", "client", "type", "ttl",
 		"key-form", "key-algorithm", "key-allowed", "provider-present",
 		"ksk-present", "ksk-foreign", "algorithm-complete",
-		"tag-unique", "response-size", "window", "previous",
-		"supersedes", "adopt", "zsk-coverage", "early-drop",
+		"tag-unique", "response-size", "window", "idempotency",
+		"previous", "supersedes", "adopt", "zsk-coverage", "early-drop",
 		"ds-covered", "early-ds", "key-possession", "cds", "rate"};
 	const size_t count = sizeof(ids) / sizeof(ids[0]);
 

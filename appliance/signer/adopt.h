@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * adopt - a DNSKEY RRset that is served with a valid RRSIG by a KSK of ours
+ * proves itself: it becomes history here (an existing zone, another
+ * appliance's answer).
+ * Tests: tests/integration/test_timeline.py
+ */
+#ifndef KSK_SIGNER_ADOPT_H
+#define KSK_SIGNER_ADOPT_H
+
+#include "appliance/signer/signer.h"
+
+/*
+ * Judges an adopt request; its zone is the policy's, its client may sign.
+ * out_record: an ADOPT record, ready but for its number; spans borrow from the
+ * ticket. out_known: the number of the record that has this very answer, 0 if
+ * it is new. Returns NULL if it may be adopted, else why not, for the client;
+ * borrowed.
+ */
+const char *ksk_adopt_check(struct ksk_signer *signer,
+	const struct ksk_ticket *ticket, const struct ksk_zone *zone,
+	const struct ksk_timeline *timeline, struct ksk_record *out_record,
+	uint64_t *out_known);
+
+/* Stages the record and what follows from it. Errors as ksk_past_release. */
+KSK_MUST_USE enum ksk_err ksk_adopt_stage(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const struct ksk_zone *zone,
+	struct ksk_timeline *timeline, struct ksk_record *record);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* load - see load.h. */
+#include "appliance/signer/load.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/signer/past.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The zones of the journal, read first: looking one up uses the journal. */
+struct names {
+	struct ksk_name *name; /* owned */
+	size_t count, cap;
+	bool failed;
+};
+
+static void
+take_name(void *ctx, const struct ksk_name *zone, uint64_t expires)
+{
+	struct names *all = ctx;
+
+	(void)expires;
+	if (all->count == all->cap) {
+		size_t cap = all->cap == 0 ? 64 : 2 * all->cap;
+		struct ksk_name *more = realloc(all->name, cap * sizeof(*more));
+		if (more == NULL) {
+			all->failed = true;
+			return;
+		}
+		all->name = more;
+		all->cap = cap;
+	}
+	all->name[all->count++] = *zone;
+}
+
+static enum ksk_err
+list_names(
+	struct ksk_signer *signer, struct names *out, struct ksk_fault *fault)
+{
+	enum ksk_err err = ksk_timelines_expiries(
+		signer->timelines, take_name, out, fault);
+
+	if (err == KSK_OK && out->failed) {
+		ksk_fault_set(fault, "no memory for the zones' names");
+		err = KSK_ERR_NO_MEMORY;
+	}
+	return err;
+}
+
+/* ---- unchanged entries ---- */
+
+static bool
+same_entries(const void *a, struct ksk_run ra, const void *b, struct ksk_run rb,
+	size_t size)
+{
+	return ra.count == rb.count &&
+		(ra.count == 0 ||
+			memcmp((const char *)a + ra.first * size,
+				(const char *)b + rb.first * size,
+				ra.count * size) == 0);
+}
+
+static bool
+same_providers(const struct ksk_table *a, struct ksk_run ra,
+	const struct ksk_table *b, struct ksk_run rb)
+{
+	if (ra.count != rb.count)
+		return false;
+	for (uint32_t i = 0; i < ra.count; i++) {
+		struct ksk_policy_provider x = a->providers[ra.first + i];
+		struct ksk_policy_provider y = b->providers[rb.first + i];
+
+		if (!same_entries(a->keys, x.keys, b->keys, y.keys,
+			    sizeof(a->keys[0])))
+			return false;
+		/* Where the arrays lie is no difference. */
+		x.keys = y.keys = (struct ksk_run){0, 0};
+		x.certificate = y.certificate = (struct ksk_run){0, 0};
+		if (memcmp(&x, &y, sizeof(x)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* True if nothing that the rules with history look at differs. Structs are
+ * zeroed before they are filled, so that bytes can be compared. */
+static bool
+is_same(const struct ksk_table *a, const struct ksk_zone *za,
+	const struct ksk_table *b, const struct ksk_zone *zb)
+{
+	return za->ttl == zb->ttl && za->validity == zb->validity &&
+		za->inception_offset == zb->inception_offset &&
+		za->zone_max_ttl == zb->zone_max_ttl &&
+		za->propagation == zb->propagation &&
+		za->sign_delay == zb->sign_delay &&
+		za->parent_ds_ttl == zb->parent_ds_ttl &&
+		za->parent_propagation == zb->parent_propagation &&
+		za->parent_seen == zb->parent_seen &&
+		za->has_parent == zb->has_parent &&
+		za->accept_outage == zb->accept_outage &&
+		same_entries(a->ksks, za->ksks, b->ksks, zb->ksks,
+			sizeof(a->ksks[0])) &&
+		same_entries(a->ds, za->parent_ds, b->ds, zb->parent_ds,
+			sizeof(a->ds[0])) &&
+		same_entries(a->cosigners, za->cosigners, b->cosigners,
+			zb->cosigners, sizeof(a->cosigners[0])) &&
+		same_providers(a, za->providers, b, zb->providers);
+}
+
+/* The zone's entry in the new policy if it must be looked at, and the old. */
+static const struct ksk_zone *
+find_changed(const struct ksk_table *before, const struct ksk_table *next,
+	const struct ksk_name *name, const struct ksk_zone **out_old)
+{
+	const struct ksk_zone *zone = ksk_table_zone_find(next, name);
+
+	*out_old = before == NULL ? NULL : ksk_table_zone_find(before, name);
+	if (zone != NULL && *out_old != NULL &&
+		is_same(before, *out_old, next, zone))
+		return NULL;
+	return zone;
+}
+
+/* ---- judging ---- */
+
+static enum ksk_err
+refuse(struct ksk_fault *fault, const struct ksk_name *name, const char *rule,
+	const char *why)
+{
+	char text[KSK_NAME_TEXT_CAP];
+
+	ksk_name_to_text(name, text);
+	ksk_fault_set(fault,
+		"zone %.200s: %s: %.300s (`accept-outage: yes` at the zone "
+		"takes the policy as it is)",
+		text, rule, why);
+	return KSK_ERR_BAD_INPUT;
+}
+
+static enum ksk_err
+judge_zone(struct ksk_signer *signer, const struct ksk_name *name,
+	struct ksk_load *load, struct ksk_fault *fault)
+{
+	static struct ksk_refusals refusals; /* large; within this call */
+	struct ksk_timeline *timeline = NULL;
+	struct ksk_attest attest;
+	bool good;
+	enum ksk_err err = ksk_past_find(signer, name, &timeline, fault);
+
+	if (err != KSK_OK)
+		return err;
+	if (load->zone->accept_outage == 0 &&
+		ksk_history_attested(load->table, load->zone,
+			ksk_timeline_history(timeline)) == KSK_ATTESTED_BACK)
+		return refuse(fault, name, "parent-ds",
+			"`seen` is not later than what was attested before, "
+			"and the DS set is another one");
+	/* Changed in memory for the question only: what is staged is looked at
+	 * once it is durable. */
+	if (ksk_timelines_is_staged(signer->timelines, timeline)) {
+		err = ksk_journal_commit(signer->journal, fault);
+		if (err != KSK_OK)
+			return err;
+	}
+	if (ksk_past_attestation(
+		    load->table, load->zone, timeline, load->now, &attest) &&
+		ksk_timeline_attest(timeline, &attest) != KSK_OK)
+		return refuse(fault, name, "parent-ds",
+			"too many snapshots and waits are kept; wait a day");
+	load->history = ksk_timeline_history(timeline);
+	good = ksk_rules_judge_load(load, &refusals);
+	ksk_timelines_forget(signer->timelines, timeline);
+	return good ? KSK_OK
+		    : refuse(fault, name, refusals.list[0].rule,
+			      refusals.list[0].why);
+}
+
+/* Judges one zone of the journal; holds it, or refuses the policy. */
+static enum ksk_err
+judge_name(struct ksk_signer *signer, const struct ksk_inforce *before,
+	struct ksk_inforce *next, const struct ksk_name *name, uint64_t now,
+	struct ksk_fault *fault)
+{
+	struct ksk_load load = {.table = &next->table,
+		.zone = ksk_table_zone_find(&next->table, name),
+		.now = now};
+
+	if (load.zone == NULL)
+		return KSK_OK;
+	if (before != NULL) {
+		load.old_table = &before->table;
+		load.old_zone = ksk_table_zone_find(&before->table, name);
+	}
+	bool same = load.old_zone != NULL &&
+		is_same(load.old_table, load.old_zone, load.table, load.zone);
+	bool held = load.old_zone != NULL &&
+		before->held[load.old_zone - before->table.zones] != 0;
+	if (same && !held)
+		return KSK_OK;
+	if (held)
+		load.old_zone = NULL; /* what it says never came into force */
+	enum ksk_err err = judge_zone(signer, name, &load, fault);
+	if (err != KSK_ERR_BAD_INPUT || (before != NULL && !same))
+		return err;
+	next->held[load.zone - next->table.zones] = 1;
+	ksk_log(KSK_LOG_ERROR, "zone-held",
+		"a zone is not signed: the policy leaves no acceptable set",
+		"why", fault->text, NULL);
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_load_judge(struct ksk_signer *signer, const struct ksk_inforce *before,
+	struct ksk_inforce *next, uint64_t now, struct ksk_fault *fault)
+{
+	struct names all = {.name = NULL};
+	/* What is staged must be durable: copies in memory are changed. */
+	enum ksk_err err = ksk_journal_commit(signer->journal, fault);
+
+	if (err == KSK_OK)
+		err = list_names(signer, &all, fault);
+	for (size_t i = 0; i < all.count && err == KSK_OK; i++)
+		err = judge_name(
+			signer, before, next, &all.name[i], now, fault);
+	free(all.name);
+	return err;
+}
+
+/* ---- held zones ---- */
+
+/* The policy that holds zones, by its hash. */
+static const char held_name[] = "held-by";
+
+bool
+ksk_load_held_before(struct ksk_signer *signer, const struct ksk_table *table)
+{
+	uint8_t room[KSK_HASH_LEN];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
+	struct ksk_fault fault = {.text = ""};
+
+	return ksk_journal_state_get(
+		       signer->journal, held_name, &buf, &fault) == KSK_OK &&
+		buf.len == sizeof(room) &&
+		memcmp(room, table->hash, sizeof(room)) == 0;
+}
+
+enum ksk_err
+ksk_load_remember(struct ksk_signer *signer, const struct ksk_inforce *next)
+{
+	if (memchr(next->held, 1, next->table.zone_count) == NULL)
+		return KSK_OK;
+	return ksk_journal_state_set(signer->journal, held_name,
+		ksk_span_of(next->table.hash, KSK_HASH_LEN));
+}
+
+bool
+ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
+	const char **out_why)
+{
+	const struct ksk_table *table = &signer->inforce.table;
+	uint8_t *held = &signer->inforce.held[zone - table->zones];
+	struct ksk_load load = {
+		.table = table, .zone = zone, .now = ksk_clock_now()};
+	struct ksk_fault fault = {.text = ""};
+	struct ksk_name name;
+
+	if (*held == 0)
+		return false;
+	ksk_table_zone_name(table, zone, &name);
+	if (judge_zone(signer, &name, &load, &fault) == KSK_OK) {
+		*held = 0;
+		signer->review_due = true;
+		return false;
+	}
+	(void)snprintf(signer->held_why, sizeof(signer->held_why), "%.390s",
+		fault.text);
+	*out_why = signer->held_why;
+	return true;
+}
+
+/* ---- attesting ---- */
+
+static enum ksk_err
+attest_zone(struct ksk_signer *signer, const struct ksk_table *next,
+	const struct ksk_zone *zone, const struct ksk_name *name, uint64_t now,
+	struct ksk_fault *fault)
+{
+	struct ksk_timeline *timeline = NULL;
+	enum ksk_err err = ksk_past_find(signer, name, &timeline, fault);
+
+	if (err == KSK_OK)
+		err = ksk_past_attest(signer, next, zone, timeline, now);
+	if (err != KSK_ERR_NO_ROOM)
+		return err;
+	err = ksk_journal_commit(signer->journal, fault);
+	if (err == KSK_OK)
+		err = ksk_past_find(signer, name, &timeline, fault);
+	return err != KSK_OK
+		? err
+		: ksk_past_attest(signer, next, zone, timeline, now);
+}
+
+enum ksk_err
+ksk_load_attest(struct ksk_signer *signer, const struct ksk_table *before,
+	const struct ksk_table *next, uint64_t now, struct ksk_fault *fault)
+{
+	struct names all = {.name = NULL};
+	enum ksk_err err = list_names(signer, &all, fault);
+
+	for (size_t i = 0; i < all.count && err == KSK_OK; i++) {
+		const struct ksk_zone *old;
+		const struct ksk_zone *zone = find_changed(
+			before, next, &all.name[i], &old);
+
+		if (zone != NULL)
+			err = attest_zone(
+				signer, next, zone, &all.name[i], now, fault);
+	}
+	free(all.name);
+	return err == KSK_OK ? ksk_journal_commit(signer->journal, fault) : err;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pipeline_internal - what pipeline.c and pipeline_judge.c share. Nobody else
+ * includes it.
+ */
+#ifndef KSK_SIGNER_PIPELINE_INTERNAL_H
+#define KSK_SIGNER_PIPELINE_INTERNAL_H
+
+#include "appliance/signer/pipeline.h"
+#include "protocol/record.h"
+
+/* The ticket's reply is ready to leave. */
+void ksk_pipeline_reply(struct ksk_ticket *ticket);
+
+/* Returns the zone that a request names, or NULL. */
+const struct ksk_zone *ksk_pipeline_zone_asked(
+	const struct ksk_signer *signer, const struct ksk_ticket *ticket);
+
+/* Answers that the journal can't be read. fault: what it is. */
+void ksk_pipeline_no_past(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_fault *fault);
+
+/* Answers that the journal can't be written. */
+void ksk_pipeline_hold(struct ksk_signer *signer, struct ksk_ticket *ticket);
+
+/* Returns a record of a ticket's client and this moment. */
+struct ksk_record ksk_pipeline_record_of(
+	const struct ksk_ticket *ticket, enum ksk_record_kind kind);
+
+/* Stages a record; if its transaction is full, commits and tries again.
+ * Returns false if it could not. */
+bool ksk_pipeline_stage(struct ksk_signer *signer, struct ksk_record *record,
+	uint8_t out_hash[KSK_HASH_LEN], uint64_t now_ms);
+
+/* Makes durable what is staged, and acts on it. */
+void ksk_pipeline_commit(struct ksk_signer *signer, uint64_t now_ms);
+
+/* Finds the timeline of the zone asked for, which the policy has; commits if
+ * that makes room for it. Returns false after it answered the ticket. */
+bool ksk_pipeline_find_past(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, struct ksk_timeline **out_timeline,
+	uint64_t now_ms);
+
+/* Judges a sign or adopt request, or lets it wait for its turn. */
+void ksk_pipeline_take_turn(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const struct ksk_client *client,
+	uint64_t now_ms);
+
+/* Judges those whose turn has come. */
+void ksk_pipeline_wake(struct ksk_signer *signer, uint64_t now_ms);
+
+#endif
