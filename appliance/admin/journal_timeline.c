@@ -109,6 +109,9 @@ find_wrong(struct comparison *c, const struct ksk_history_answer *a,
 	if (memcmp(c->hash, a->hash, KSK_HASH_LEN) != 0)
 		return "that record has another hash";
 	/* The intent is read into the same place. */
+	if (c->record.has_about &&
+		c->record.about < ksk_chain_state(c->check->chain)->first)
+		return NULL; /* its intent is pruned */
 	const struct ksk_record *what = what_was_signed(c);
 	if (what == NULL || !what->has_rrset || !what->has_window)
 		return "that record is no answer";

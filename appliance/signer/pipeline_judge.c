@@ -317,6 +317,10 @@ take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		!ticket->request.sign.dry_run &&
 		repeat(signer, ticket, client, zone, timeline, now_ms))
 		return;
+	/* By a clock or a past that is doubted only the set itself can be
+	 * judged. */
+	if (ksk_hold_state(signer, &held) != KSK_STATE_READY)
+		timeline = NULL;
 	if (!ksk_past_judge(
 		    signer, ticket, client, zone, timeline, false, &permit)) {
 		refuse(signer, ticket, now_ms);

@@ -570,6 +570,8 @@ min-validity: {z['min']}s}}
 {z['propagation']}s, sign-delay: 1h, parent-ds-ttl: 1d, \
 parent-propagation: 1h}}
     rate: 1000000/1h
+    new-zone: yes
+    accept-outage: yes
 """
     for key, entries, text in (
             ("ksk", z["ksks"], ksk_text),

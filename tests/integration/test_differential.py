@@ -25,6 +25,15 @@ SHOWN = 5  # disagreements that are printed
 HOUR, DAY = 3600, 86400
 
 
+def differs_by_history(got, expected, dry):
+    """The oracle knows no answers released before; tests/model judges what
+    depends on them. With none at all, only a CDS set is refused that no DNSKEY
+    set stands behind; behind others, whatever they make of it."""
+    if dry:
+        return any(got[1] == e[1] | {"early-ds"} for e in expected)
+    return got[0] == ap.REFUSED
+
+
 class Maker:
     """Random policies and requests over a fixed stock of keys."""
 
@@ -325,24 +334,22 @@ class Differential(unittest.TestCase):
         self.make = Maker(self.seed, ksks)
         self.ksks = ksks
         self.wrong, self.permitted, self.signed, self.seen = 0, 0, 0, {}
+        self.allowed = []
 
     def load(self, zones):
         self.a.version += 1
         self.a.write_policy(oracle.policy_text(
             self.a.id, self.a.version, self.a.clients, zones))
+        journal = self.a.path("state/journal")
         if self.a.process is None:
+            ap.sh("cp", "-a", journal, journal + ".empty")
             self.a.start()
             return
-        self.a.reload()
-
-        def there():
-            with self.a.peer() as peer:
-                return peer.ask(ap.STATUS)[3][6] == self.a.version
-        try:
-            ap.wait_for(there)
-        except AssertionError as e:
-            raise AssertionError(f"{e}\n{self.a.log_text()[-3000:]}") from None
-        self.a.wait_ready()
+        # With nothing signed before.
+        self.assertEqual(self.a.stop(), 0)
+        ap.sh("rm", "-r", journal)
+        ap.sh("cp", "-a", journal + ".empty", journal)
+        self.a.start()
 
     def judge(self, zones, request, reply, before, now):
         """Compares one reply. before: appliance time when it was sent."""
@@ -353,11 +360,14 @@ class Differential(unittest.TestCase):
         refusals = {x[1] for x in reply.get(4, [])}
         got = (reply[2], frozenset(refusals - {"more"}))
         good = got in expected or ("more" in refusals and any(
-            got[0] == e[0] and got[1] <= e[1] for e in expected))
+            got[0] == e[0] and got[1] <= e[1] for e in expected)) or \
+            differs_by_history(got, expected, request["dry"])
         for rule in refusals:
             self.seen[rule] = self.seen.get(rule, 0) + 1
         if good and reply[2] == ap.DONE:
             self.permitted += 1
+            if request["dry"] and request["client"] == "auto":
+                self.allowed.append(request)
             good = self.check_answer(zones, request, reply[3], before, now)
         if not good:
             self.wrong += 1
@@ -397,6 +407,27 @@ class Differential(unittest.TestCase):
             self.signed += 1
         return True
 
+    def sign_some(self, zones):
+        """What was permitted, signed: verdicts are compared by dry runs, for
+        the oracle knows nothing of what was signed before."""
+        with self.a.peer("auto", timeout=60) as peer:
+            for request in self.allowed[:20]:
+                request = dict(request, dry=False)
+                self.take(zones, peer, {
+                    peer.send(ap.SIGN, self.body_of(request)):
+                    (request, int(time.time()))})
+        self.allowed = []
+
+    @staticmethod
+    def body_of(request):
+        body = {1: {1: request["owner"], 2: request["type"],
+                    3: request["ttl"], 4: request["keys"]}}
+        if request["window"] is not None:
+            body[2] = {1: request["window"][0], 2: request["window"][1]}
+        if request["dry"]:
+            body[6] = True
+        return body
+
     def round(self, zones, count):
         peers = {n: self.a.peer(n, timeout=60) for n in self.a.clients}
         try:
@@ -405,13 +436,8 @@ class Differential(unittest.TestCase):
                 now = int(time.time())
                 request = self.make.request(zones, now)
                 peer = peers[request["client"]]
-                body = {1: {1: request["owner"], 2: request["type"],
-                            3: request["ttl"], 4: request["keys"]}}
-                if request["window"] is not None:
-                    body[2] = {1: request["window"][0],
-                               2: request["window"][1]}
-                if request["dry"]:
-                    body[6] = True
+                request = dict(request, dry=True)
+                body = self.body_of(request)
                 pending = open_[request["client"]]
                 pending[peer.send(ap.SIGN, body)] = (request, now)
                 while len(pending) >= PIPELINE:
@@ -435,6 +461,7 @@ class Differential(unittest.TestCase):
             zones = [self.make.zone(zone, now) for zone in self.ksks]
             self.load(zones)
             self.round(zones, REQUESTS // policies)
+            self.sign_some(zones)
         self.told.append(
             f"{REQUESTS} requests, {self.permitted} permitted, "
             f"{self.signed} RRSIGs verified, {self.wrong} disagreements; "

@@ -499,7 +499,8 @@ class Load(Base):
         ap.wait_for(self.answers, 20)
         reply = self.a.sign(self.peer(), self.zone, [self.keys[0]])
         self.assertEqual(reply[2], ap.NOT_READY, reply)
-        self.done(self.a.sign(self.peer(), "other.example.", self.other))
+        ap.wait_for(lambda: self.a.sign(
+            self.peer(), "other.example.", self.other)[2] == ap.DONE)
         troubles = self.done(self.peer().ask(ap.STATUS))[12]
         self.assertEqual([t[1] for t in troubles],
                          [ap.wire_name(self.zone)])
@@ -512,7 +513,8 @@ class Load(Base):
         self.assertEqual(reply[2], ap.NOT_READY, reply)
         self.change({"alpha": [self.keys[0]], "beta": [self.keys[1]]})
         self.reload("policy")
-        self.done(self.a.sign(self.peer(), self.zone, self.keys))
+        ap.wait_for(lambda: self.a.sign(
+            self.peer(), self.zone, self.keys)[2] == ap.DONE)
 
     def answers(self):
         try:
