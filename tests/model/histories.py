@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 
 import rules
-from rules import ALL, Box, KeyEntry, Ksk, Policy, Provider  # noqa: F401
+from rules import ALL, Box, KeyEntry, Ksk, Policy, Provider, Times
 
 SEEN = {"permit": 0}
 # Corrections whose lack these histories show; of the others stories tell.
@@ -32,6 +32,7 @@ class History:
                          for a in self.algs] for n in self.names}
         self.ksks = ["k1.e", "k2.e"] + (["k9.r"] if "r" in self.algs else [])
         self.long = self.r.random() < 0.2
+        self.parents = self.r.random() < 0.3    # much of KSKs and DS
         self.cosigner = self.r.random() < 0.15
         self.box = (box or Box)(self.first_policy())
         self.last = {"CDS": -99, "CDNSKEY": -99}
@@ -106,7 +107,8 @@ class History:
         if r.random() < 0.15:
             kw["inc"] = self.t - r.randint(0, pol.validity + 2)
         elif r.random() < 0.2:
-            kw["inc"] = self.t + r.randint(0, pol.horizon + 1)
+            kw["inc"] = self.t + r.choice((
+                pol.P, pol.P + 1, r.randint(0, pol.horizon + 1)))
         if r.random() < 0.05:
             kw["exp"] = kw.get("inc", self.t) + r.randint(0, pol.validity + 1)
         count(self.box.sign("DNSKEY", frozenset(self.wanted()), self.t, **kw))
@@ -129,6 +131,8 @@ class History:
         else:
             want = ()
         inc = max(self.t - pol.offset, self.last[typ] + r.choice((1, 1, 0)))
+        if r.random() < 0.15:
+            inc += r.randint(1, 8)
         bad = self.box.sign(typ, frozenset(want), self.t,
                             supersedes=r.random() < 0.8, inc=inc)
         if not bad:
@@ -150,11 +154,18 @@ class History:
         return tuple(out) or self.box.pol.ksk
 
     def attest(self):
-        r = self.r
-        seen = min(self.box.snaps[-1][0] + r.randint(1, 8), self.t)
+        r, pol = self.r, self.box.pol
+        seen = self.box.snaps[-1][0] + r.randint(1, 8)
+        if r.random() < 0.5:
+            # The moment at which the parent can't act on a set any more.
+            typ = r.choice(list(self.last))
+            times = Times(self.box.tl[typ], pol, ALL)
+            seen = max([times.gone(a) + pol.PP for a in self.box.tl[typ]
+                        if times.gone(a) + pol.PP <= self.t], default=seen)
+        seen = min(seen, self.t)
         if seen <= self.box.snaps[-1][0]:
             return {}
-        sets = [self.box.snaps[-1][1]] + \
+        sets = [x for _, x in self.box.snaps[-3:]] + \
             [a.keys for t in self.last for a in self.box.tl[t][-3:]] + \
             [frozenset(r.sample(self.ksks, r.randint(0, 2)))]
         return {"parent_ds": r.choice(sets), "seen": seen}
@@ -170,7 +181,7 @@ class History:
 
     def load(self):
         r, pol = self.r, self.box.pol
-        kind = r.random()
+        kind = r.uniform(0.45, 0.85) if self.parents else r.random()
         if kind < 0.45:
             name = r.choice(self.names)
             old = dict(pol.providers).get(name)
@@ -208,9 +219,9 @@ class History:
         self.t += self.r.choice((0, 1, 1, 2, 3, 5, 9, 14))
         if self.long and x < 0.05:
             self.t += 800           # hours: what is older may be forgotten
-        if x < 0.55:
+        if x < (0.3 if self.parents else 0.55):
             self.sign()
-        elif x < 0.72:
+        elif x < (0.65 if self.parents else 0.72):
             self.cds()
         elif x < 0.985:
             self.load()
