@@ -247,7 +247,6 @@ run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 	if (s == NULL)
 		return KSK_CTL_LATER;
 	s->ctl = ctl;
-	s->options.repeat = KSK_SIGN_REPEAT_NONE;
 	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0) {
 		if (take_option(&s->options, found, value) != KSK_OK)
 			goto out;
@@ -286,8 +285,8 @@ const struct ksk_verb ksk_verb_sign = {
 			[SUPERSEDES] = {"supersedes", "N,...",
 				"records of later answers that it replaces"},
 			[IDEMPOTENCY] = {"idempotency", "KEY",
-				"asked again it is not signed again; auto; "
-				"none"},
+				"asked again it is not signed again; none; "
+				"auto (default)"},
 			{NULL, NULL, NULL},
 		},
 	.run = run,

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""kskctl against whole appliances: two with the same KSK, a connection that is
-lost when it matters, a journal that is taken back.
+"""kskctl's verbs about what was signed before, against whole appliances: two
+with the same KSK, one of which learns from the other; a connection that is
+lost when it matters; a journal that is taken back.
 """
 import contextlib
 import json
@@ -10,12 +11,13 @@ import shutil
 import socket
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
 from test_kskctl import (  # noqa: E402
-    DONE, KSKCTL, LATER, UNREACHABLE)
+    DONE, KSKCTL, LATER, REFUSED, UNREACHABLE)
 
 ZONE = "lab.example."
 
@@ -124,8 +126,65 @@ class Case(unittest.TestCase):
     def sign(self, *argv, **more):
         return self.ctl_json("sign", *argv, self.set, **more)["sets"][0]
 
+    def last(self, **more):
+        return self.ctl_json("last-answer", ZONE, **more)
+
 
 class Whole(Case):
+    def test_1_nothing_was_signed_yet(self):
+        data = self.last(code=LATER)
+        self.assertEqual(data["status"], "nothing")
+        self.assertNotIn("earliest", self.ctl_json("status"))
+        keys = self.ctl_json("keys", ZONE)
+        self.assertNotIn("covered-from", keys["ksks"][0])
+        # The first answer follows none.
+        refused = self.sign("--previous", "ab" * 32, code=REFUSED)
+        self.assertEqual([r["rule"] for r in refused["refusals"]],
+                         ["previous"])
+
+    def test_2_signed_and_told(self):
+        signed = self.sign("--previous", "none")
+        last = self.last()
+        for key in ("records", "rrsigs", "record", "record-hash", "window"):
+            self.assertEqual(last[key], signed[key], key)
+        self.assertFalse(last["adopted"])
+        text = self.run_ctl("last-answer", ZONE).out
+        self.assertIn(signed["rrsigs"][0], text.splitlines())
+        status = self.ctl_json("status")
+        self.assertEqual(status["earliest"], {
+            "zone": ZONE, "expiration": signed["window"]["expiration"]})
+        self.assertIn("first to expire: lab.example.",
+                      self.run_ctl("status").out)
+        keys = self.ctl_json("keys", ZONE)
+        self.assertIn("covered-from", keys["ksks"][0])
+        for provider in keys["providers"]:
+            self.assertIn("covered-from", provider["keys"][0])
+            # There is no other key of its provider.
+            self.assertNotIn("drop", provider["keys"][0])
+        text = self.run_ctl("keys", ZONE).out
+        self.assertIn("in every cache always", text)
+        self.assertIn("may not leave", text)
+
+    def test_3_compare_and_set(self):
+        first = self.last()
+        second = self.sign("--previous", first["previous"])
+        self.assertGreater(second["record"], first["record"])
+        refused = self.sign("--previous", first["previous"], code=REFUSED)
+        self.assertEqual([r["rule"] for r in refused["refusals"]],
+                         ["previous"])
+        third = self.sign("--previous", "auto")
+        self.assertEqual(self.last()["previous"], third["record-hash"])
+
+    def test_4_a_repeat_is_given_again(self):
+        key = os.urandom(16).hex()
+        first = self.sign("--idempotency", key)
+        again = self.sign("--idempotency", key)
+        self.assertEqual(first, again)
+        self.assertEqual(first["idempotency"], key)
+        other = self.a.write("one.zone", self.zsks[0].line + "\n")
+        self.run_ctl("sign", "--idempotency", key, other, code=REFUSED)
+        self.assertNotEqual(self.sign()["record"], first["record"])
+
     def lossy(self, turn, times):
         cutter = Cutter(self.a.port, turn, times)
         self.addCleanup(cutter.close)
@@ -145,19 +204,42 @@ class Whole(Case):
         moves by two for each signature."""
         return self.ctl_json("status")["journal"]["record"]
 
-    def test_1_a_lost_connection(self):
-        """Without a key a repeat is signed again; with one lost before
-        anything was asked to be signed it is not."""
-        self.sign()  # the zone's first writes one record more
-        for turn, times in ((5, 2), (3, 1)):
-            before = self.results()
-            cutter, name = self.lossy(turn, times)
-            self.sign("--tries", "5", "--idempotency", "none", profile=name)
-            self.assertEqual(cutter.connections, times + 1)
-            self.assertEqual(self.results() - before,
-                             2 * (times + 1 if turn == 5 else 1))
+    def test_5_a_lost_reply_is_asked_for_again(self):
+        before = self.results()
+        cutter, name = self.lossy(turn=5, times=2)
+        signed = self.sign("--tries", "5", profile=name)
+        self.assertEqual(cutter.connections, 3)
+        self.assertEqual(self.results() - before, 2)  # signed once
+        self.assertEqual(self.last()["record"], signed["record"])
+        # Lost for good: the key is told, and gets the answer.
+        before = self.results()
+        cutter, name = self.lossy(turn=5, times=1)
+        done = self.run_ctl("sign", "--tries", "1", self.set, profile=name,
+                            code=UNREACHABLE)
+        key = done.err.split("--idempotency ")[1].split()[0]
+        signed = self.sign("--idempotency", key)
+        self.assertEqual(self.results() - before, 2)
+        self.assertEqual(self.last()["rrsigs"], signed["rrsigs"])
+        # Lost before anything was sent.
+        cutter, name = self.lossy(turn=3, times=1)
+        self.sign(profile=name)
+        self.assertEqual(cutter.connections, 2)
 
-    def test_2_another_appliance_with_the_same_key_takes_over(self):
+    def test_6_answers_ahead(self):
+        ahead = int(time.time()) + 5 * 86400
+        later = self.sign("--inception", str(ahead), "--previous", "auto")
+        last = self.last()
+        self.assertEqual([x["record"] for x in last["later"]],
+                         [later["record"]])
+        self.assertEqual(last["previous"], later["record-hash"])
+        self.assertNotEqual(last["record"], later["record"])
+        refused = self.sign(code=REFUSED)
+        self.assertEqual([r["rule"] for r in refused["refusals"]],
+                         ["supersedes"])
+        self.sign("--supersedes", str(later["record"]), "--previous", "auto")
+        self.assertEqual(self.last()["later"], [])
+
+    def test_7_a_second_appliance_learns(self):
         two = self.stack.enter_context(self.appliance("two"))
         two.make()
         two.ksks = dict(self.a.ksks)
@@ -167,17 +249,35 @@ class Whole(Case):
             ap.sh("cp", "-a", self.a.path(name), two.path(name))
         self.start(two)
         self.enroll(two, "profile")
-        first = self.sign()
+        address = f"127.0.0.1:{two.port}"
+        last = self.last()
+        done = self.ctl_json("adopt", ZONE)
+        self.assertEqual([x["status"] for x in done["appliances"]],
+                         ["present", "adopted"])
+        self.assertEqual(done["appliances"][1]["address"], address)
+        done = self.ctl_json("adopt", ZONE)
+        self.assertEqual({x["status"] for x in done["appliances"]},
+                         {"present"})
+        # The first one is gone: the second one has it, and goes on.
         self.a.stop()
-        second = self.sign()
-        self.assertEqual(second["records"], first["records"])
-        self.a.start(ready=False)
-        self.a.wait_ready("peer")
-        with open(self.records, encoding="utf-8") as f:
-            lines = [x.split() for x in f if x[0] != "#"]
-        self.assertEqual([x[3] for x in lines], [
-            f"127.0.0.1:{x.port}" for x in (self.a, two)])
-        self.assertEqual([x[2] for x in lines], [self.a.id, two.id])
+        try:
+            there = self.last()
+            self.assertEqual(there["rrsigs"], last["rrsigs"])
+            self.assertTrue(there["adopted"])
+            # A second later it expires later than what the first one has.
+            end = int(time.time()) + 1
+            ap.wait_for(lambda: time.time() >= end)
+            signed = self.sign("--previous", there["previous"])
+            text = self.run_ctl("last-answer", ZONE).out
+            self.assertIn(signed["rrsigs"][0], text)
+        finally:
+            self.a.start(ready=False)
+            self.a.wait_ready("peer")
+        # And back, out of a file.
+        path = self.a.write("two.zone", text)
+        done = self.ctl_json("adopt", "--all", path)
+        self.assertEqual([x["status"] for x in done["appliances"]],
+                         ["adopted", "present"])
 
     def test_8_a_journal_that_is_taken_back(self):
         one = f"127.0.0.1:{self.a.port}"
@@ -194,7 +294,8 @@ class Whole(Case):
         os.rename(self.a.path("older"), journal)
         self.a.start(ready=False)
         ap.wait_for(self.answers)
-        for argv in (("status",), ("sign", self.set)):
+        for argv in (("status",), ("sign", self.set), ("last-answer", ZONE),
+                     ("adopt", self.a.write("x.zone", self.text()))):
             done = self.run_ctl(*argv, code=UNREACHABLE)
             self.assertEqual(done.out, "", argv)
             for piece in (seen[0], seen[1], f"--forget-record {one}"):
@@ -203,6 +304,11 @@ class Whole(Case):
         done = ap.sh(KSKCTL, "--config", os.path.join(self.home, "profile"),
                      "status", check=False)
         self.assertIn(done.returncode, (DONE, LATER), done.err)
+
+    def text(self):
+        """What last-answer printed before, out of the other appliance."""
+        with open(self.a.path("two.zone"), encoding="utf-8") as f:
+            return f.read()
 
     def answers(self):
         try:
