@@ -39,7 +39,7 @@ class Client(threading.Thread):
     def run(self):
         peer = None
         while not self.halt.is_set():
-            body = {1: self.keyset}
+            body = {1: self.keyset, 3: os.urandom(16)}
             while not self.halt.is_set():
                 try:
                     peer = peer or self.a.peer(timeout=10)
