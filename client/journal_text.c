@@ -124,6 +124,24 @@ add_attest(struct ksk_text *text, const struct ksk_record *record)
 }
 
 static void
+add_counted(struct ksk_text *text, const struct ksk_record *record)
+{
+	const struct ksk_counted *counted = &record->counted;
+	char first[KSK_TIME_CAP], last[KSK_TIME_CAP];
+
+	if (!record->has_counted)
+		return;
+	ksk_text_add(text, "  counted: %" PRIu64 " from %s to %s",
+		counted->count, ksk_time_text(first, counted->first),
+		ksk_time_text(last, counted->last));
+	if (counted->has_refusal)
+		ksk_text_add(text, ", as record %" PRIu64, counted->refusal);
+	else
+		ksk_text_add(text, ", beyond what one client gets in a minute");
+	ksk_text_add(text, "\n");
+}
+
+static void
 add_lists(struct ksk_text *text, const struct ksk_record *record)
 {
 	for (size_t i = 0; i < record->signer_count; i++)
@@ -168,6 +186,7 @@ ksk_record_add_text(struct ksk_text *text, const struct ksk_record *record,
 			record->window.expiration);
 	add_lists(text, record);
 	add_attest(text, record);
+	add_counted(text, record);
 	if (record->text != NULL)
 		ksk_text_add(text, "  text: %s\n", record->text);
 	if (record->has_policy)
@@ -276,6 +295,24 @@ set_attest(json_t *object, const struct ksk_record *record)
 }
 
 static void
+set_counted(json_t *object, const struct ksk_record *record)
+{
+	const struct ksk_counted *counted = &record->counted;
+	json_t *value;
+
+	if (!record->has_counted)
+		return;
+	value = json_pack("{s:o, s:o, s:o, s:o}", "count",
+		json_number(counted->count), "first",
+		ksk_json_time(counted->first), "last",
+		ksk_json_time(counted->last), "digest",
+		ksk_json_hex(counted->digest, KSK_HASH_LEN));
+	if (counted->has_refusal)
+		set(value, "refusal", json_number(counted->refusal));
+	set(object, "counted", value);
+}
+
+static void
 set_rules(json_t *object, const struct ksk_record *record)
 {
 	json_t *rules = json_array();
@@ -303,6 +340,7 @@ set_fields(json_t *object, const struct ksk_record *record)
 	if (record->rule_count > 0)
 		set_rules(object, record);
 	set_attest(object, record);
+	set_counted(object, record);
 	if (record->text != NULL)
 		set(object, "text", json_string(record->text));
 	if (record->has_policy)

@@ -26,6 +26,7 @@ enum {
 	FIELD_ATTESTED = 14,
 	FIELD_WAITS = 15,
 	FIELD_PROVEN = 16,
+	FIELD_COUNTED = 17,
 };
 
 const char *
@@ -115,6 +116,30 @@ put_proven(struct ksk_cbor_out *out, const struct ksk_record *record)
 		ksk_msg_ds_write(out, &record->proven[i]);
 }
 
+static void
+put_counted(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	const struct ksk_counted *counted = &record->counted;
+
+	if (!record->has_counted)
+		return;
+	ksk_cbor_out_uint(out, FIELD_COUNTED);
+	ksk_cbor_out_map(out, 4u + counted->has_refusal);
+	if (counted->has_refusal) {
+		ksk_cbor_out_uint(out, 1);
+		ksk_cbor_out_uint(out, counted->refusal);
+	}
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, counted->count);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_uint(out, counted->first);
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_uint(out, counted->last);
+	ksk_cbor_out_uint(out, 5);
+	ksk_cbor_out_bytes(
+		out, ksk_span_of(counted->digest, sizeof(counted->digest)));
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
@@ -123,7 +148,7 @@ count_fields(const struct ksk_record *record)
 		(record->signer_count > 0) + (record->rrsig_count > 0) +
 		(record->rule_count > 0) + (record->text != NULL) +
 		record->has_owner + record->has_attested + record->has_waits +
-		(record->proven_count > 0);
+		(record->proven_count > 0) + record->has_counted;
 }
 
 static void
@@ -182,6 +207,7 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	}
 	put_attest(&c, record);
 	put_proven(&c, record);
+	put_counted(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

@@ -20,10 +20,11 @@
 	X(KSK_RECORD_FAILURE, 4, "failure") /* an intent got no signature */ \
 	X(KSK_RECORD_ABANDONED, 5, "abandoned") /* intent cut off by an end */ \
 	X(KSK_RECORD_POLICY, 6, "policy")       /* a policy came into force */ \
-	X(KSK_RECORD_ADOPT, 7, "adopt")    /* an answer signed elsewhere */ \
-	X(KSK_RECORD_ATTEST, 8, "attest")  /* what a policy says of a zone's \
+	X(KSK_RECORD_ADOPT, 7, "adopt")   /* an answer signed elsewhere */ \
+	X(KSK_RECORD_ATTEST, 8, "attest") /* what a policy says of a zone's \
 					   * parent and waits */ \
-	X(KSK_RECORD_ACCEPT, 10, "accept") /* a person ended a hold */
+	X(KSK_RECORD_REFUSALS, 9, "refusals") /* how often one was repeated */ \
+	X(KSK_RECORD_ACCEPT, 10, "accept")    /* a person ended a hold */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),
@@ -36,6 +37,17 @@ bool ksk_record_is_kind(uint64_t kind);
 
 /* One record's form: an RRset and its RRSIGs at their largest. */
 #define KSK_RECORD_MAX (48u * 1024u + 8u * KSK_RRSIG_MAX)
+
+/* Refusals that have no record of their own. */
+struct ksk_counted {
+	bool has_refusal;
+	uint64_t refusal; /* number of the REFUSAL record that they repeat */
+	uint64_t count;
+	uint64_t first, last; /* seconds */
+	/* SHA-256(… SHA-256(SHA-256(zeroes | set) | set) … | set), each set in
+	 * its CBOR form */
+	uint8_t digest[KSK_HASH_LEN];
+};
 
 /* What each field is for depends on kind; has_… says which are there. All
  * spans are borrowed. */
@@ -72,6 +84,8 @@ struct ksk_record {
 	size_t proven_count;
 	/* keys whose possession the request proved, SHA-256 */
 	struct ksk_ds proven[KSK_EVIDENCE_COUNT_MAX];
+	bool has_counted;
+	struct ksk_counted counted; /* of a REFUSALS */
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

@@ -25,6 +25,7 @@ static const struct ksk_cbor_field RECORD[] = {
 	{14, false, "attested"},
 	{15, false, "waits"},
 	{16, false, "proven"},
+	{17, false, "counted"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
@@ -40,6 +41,14 @@ static const struct ksk_cbor_field ATTESTED[] = {
 static const struct ksk_cbor_field WAITS[] = {
 	{1, true, "zone-max-ttl"},
 	{2, true, "parent-ds-ttl"},
+};
+
+static const struct ksk_cbor_field COUNTED[] = {
+	{1, false, "refusal"},
+	{2, true, "count"},
+	{3, true, "first"},
+	{4, true, "last"},
+	{5, true, "digest"},
 };
 
 static void
@@ -137,6 +146,28 @@ read_proven(struct ksk_cbor_in *in, struct ksk_record *out)
 	}
 }
 
+static void
+read_counted(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	struct ksk_counted *counted = &out->counted;
+	uint64_t key;
+
+	out->has_counted = true;
+	ksk_cbor_in_map(in, COUNTED, KSK_FIELD_COUNT(COUNTED));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 5) {
+			ksk_cbor_in_copy(in, counted->digest, KSK_HASH_LEN);
+			continue;
+		}
+		uint64_t number = ksk_cbor_in_uint(in, UINT64_MAX);
+		counted->has_refusal = counted->has_refusal || key == 1;
+		*(key == 1                 ? &counted->refusal
+				: key == 2 ? &counted->count
+				: key == 3 ? &counted->first
+					   : &counted->last) = number;
+	}
+}
+
 /* Fields 1 to 3: every record has them. */
 static void
 read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
@@ -206,6 +237,9 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		break;
 	case 16:
 		read_proven(in, out);
+		break;
+	case 17:
+		read_counted(in, out);
 		break;
 	default:
 		read_head(in, key, out);

@@ -429,6 +429,7 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	collect(signer, now_ms);
 	ksk_journal_read_run(signer, now_ms);
+	ksk_pipeline_count_refusals(signer, now_ms);
 	ksk_pipeline_wake(signer, now_ms);
 	if (commit_due(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pipeline_internal - what pipeline.c and pipeline_judge.c share. Nobody else
- * includes it.
+ * pipeline_internal - what pipeline.c, pipeline_judge.c and pipeline_refusal.c
+ * share. Nobody else includes it.
  */
 #ifndef KSK_SIGNER_PIPELINE_INTERNAL_H
 #define KSK_SIGNER_PIPELINE_INTERNAL_H
@@ -31,6 +31,18 @@ struct ksk_record ksk_pipeline_record_of(
  * Returns false if it could not. */
 bool ksk_pipeline_stage(struct ksk_signer *signer, struct ksk_record *record,
 	uint8_t out_hash[KSK_HASH_LEN], uint64_t now_ms);
+
+/*
+ * Records a refusal, or counts it (flood.h), and readies its reply, which
+ * waits until its trace is durable.
+ * record: its REFUSAL record; changed. Returns false if the journal takes
+ * nothing: the caller answers.
+ */
+bool ksk_pipeline_refuse(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	struct ksk_record *record, uint64_t now_ms);
+
+/* Stages the counts of refusals that are due. */
+void ksk_pipeline_count_refusals(struct ksk_signer *signer, uint64_t now_ms);
 
 /* Makes durable what is staged, and acts on it. */
 void ksk_pipeline_commit(struct ksk_signer *signer, uint64_t now_ms);

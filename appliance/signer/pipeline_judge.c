@@ -73,20 +73,14 @@ refuse(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 		sizeof(record.policy_hash));
 	for (size_t i = 0; i < refusals->count; i++)
 		record.rule[record.rule_count++] = refusals->list[i].rule;
-	uint8_t hash[KSK_HASH_LEN];
 	if (ticket->request.op == KSK_OP_SIGN && ticket->request.sign.dry_run) {
 		ksk_answer_refused(signer, ticket);
 		ksk_pipeline_reply(ticket);
 		return;
 	}
 	if (signer->journal_full ||
-		!ksk_pipeline_stage(signer, &record, hash, now_ms)) {
+		!ksk_pipeline_refuse(signer, ticket, &record, now_ms))
 		ksk_pipeline_hold(signer, ticket);
-		return;
-	}
-	signer->staged_results++;
-	ksk_answer_refused(signer, ticket);
-	ticket->stage = KSK_STAGE_REFUSAL;
 }
 
 /* Keeps what the permit says in the ticket: the policy may change before the

@@ -10,6 +10,7 @@
 #include "appliance/signer/audit.h"
 #include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
+#include "appliance/signer/flood.h"
 #include "appliance/signer/idempotency.h"
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
@@ -42,6 +43,7 @@ struct ksk_signer {
 	bool journal_full;
 	uint64_t retry_ms; /* when commit is tried again */
 	char journal_why[KSK_WHY_CAP];
+	struct ksk_flood flood;
 
 	/* what holds the whole (hold.c) */
 	struct ksk_clockguard clock;

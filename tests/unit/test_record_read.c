@@ -66,6 +66,13 @@ make_full(void)
 	r.parent_ds_ttl = 3600;
 	r.proven_count = 1;
 	r.proven[0] = r.signer[0];
+	r.has_counted = true;
+	r.counted = (struct ksk_counted){.has_refusal = true,
+		.refusal = 69000,
+		.count = 300,
+		.first = 1767225602,
+		.last = 1767225603,
+		.digest = {9}};
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -135,6 +142,12 @@ test_fields_come_back(void **state)
 	assert_int_equal(got.parent_ds_ttl, 3600);
 	assert_int_equal(got.proven_count, 1);
 	assert_true(ksk_ds_equal(&got.proven[0], &want.signer[0]));
+	assert_true(got.has_counted && got.counted.has_refusal);
+	assert_int_equal(got.counted.refusal, 69000);
+	assert_int_equal(got.counted.count, 300);
+	assert_int_equal(got.counted.first, 1767225602);
+	assert_int_equal(got.counted.last, 1767225603);
+	assert_int_equal(got.counted.digest[0], 9);
 	assert_returns(&want);
 }
 
@@ -172,7 +185,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 14; without++) {
+	for (unsigned without = 0; without < 16; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -188,6 +201,8 @@ test_every_field_alone_returns(void **state)
 		r.attested_count = without != 11 ? 2 : 0;
 		r.has_waits = without != 12;
 		r.proven_count = without != 13 ? 1 : 0;
+		r.has_counted = without != 14;
+		r.counted.has_refusal = without != 15;
 		assert_returns(&r);
 	}
 }
@@ -249,8 +264,11 @@ test_what_breaks_the_form_is_refused(void **state)
 		 "0200",
 			KSK_ERR_MALFORMED}, /* no kind */
 		{"a4010002000300"
-		 "1100",
-			KSK_ERR_MALFORMED}, /* key 17 */
+		 "1200",
+			KSK_ERR_MALFORMED}, /* key 18 */
+		{"a4010002000300"
+		 "11a3020103000400",
+			KSK_ERR_MALFORMED}, /* no digest */
 		{"a4010002000300"
 		 "0d40",
 			KSK_ERR_MALFORMED}, /* no name */
