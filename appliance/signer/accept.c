@@ -162,7 +162,7 @@ record(struct ksk_journal *journal, const char *what, uint64_t now)
 
 unsigned
 ksk_accept_look(struct ksk_journal *journal, const char *journal_path,
-	unsigned wanted, uint64_t now)
+	unsigned wanted, struct ksk_head head, uint64_t now)
 {
 	char path[KSK_PATH_CAP];
 	uint8_t text[FILE_MAX];
@@ -173,7 +173,7 @@ ksk_accept_look(struct ksk_journal *journal, const char *journal_path,
 	if (!path_of(journal_path, path) || (len = slurp(path, text)) == 0)
 		return taken;
 	found = ksk_accept_read(ksk_span_of(text, len), ksk_journal_id(journal),
-		ksk_journal_head(journal), now, &fault);
+		head, now, &fault);
 	/* Away first: one that can't be removed would be taken again. */
 	if (unlink(path) != 0) {
 		ksk_log(KSK_LOG_ERROR, "accept-stays",

@@ -32,9 +32,10 @@ unsigned ksk_accept_read(struct ksk_span text,
 
 /*
  * Looks for the file and takes it, once. wanted: bits of what is held.
+ * head: the one that a line about a restored journal must name.
  * Returns bits of what is accepted, recorded durably.
  */
 unsigned ksk_accept_look(struct ksk_journal *journal, const char *journal_path,
-	unsigned wanted, uint64_t now);
+	unsigned wanted, struct ksk_head head, uint64_t now);
 
 #endif

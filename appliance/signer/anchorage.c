@@ -70,17 +70,17 @@ static void
 restored(struct ksk_signer *signer, const char *what)
 {
 	struct ksk_anchorage *a = &signer->anchorage;
-	struct ksk_head head = ksk_journal_head(signer->journal);
 	char id[2 * KSK_ID_LEN + 1], hash[2 * KSK_HASH_LEN + 1];
 
+	a->head = ksk_journal_head(signer->journal);
 	ksk_hex_write(ksk_span_of(ksk_journal_id(signer->journal), KSK_ID_LEN),
 		id, sizeof(id));
-	ksk_hex_write(ksk_span_of(head.hash, KSK_HASH_LEN), hash, sizeof(hash));
+	ksk_hex_write(ksk_span_of(a->head.hash, KSK_HASH_LEN), hash, sizeof(hash));
 	(void)snprintf(a->why, sizeof(a->why),
 		"%s; what was signed since is not known. Put the right journal "
 		"back; or accept this one: kskadm accept restore %s %" PRIu64
 		" %s",
-		what, id, head.number, hash);
+		what, id, a->head.number, hash);
 	a->stage = KSK_ANCHORAGE_RESTORED;
 	ksk_log(KSK_LOG_ERROR, "restored", a->why, NULL);
 }

@@ -14,6 +14,7 @@
 #ifndef KSK_SIGNER_ANCHORAGE_H
 #define KSK_SIGNER_ANCHORAGE_H
 
+#include "appliance/signer/journal.h"
 #include "protocol/checkpoint.h"
 #include "protocol/msg.h"
 
@@ -35,6 +36,9 @@ struct ksk_anchorage {
 	uint64_t written;      /* record of the last anchor written or read */
 	uint64_t wanted;       /* of the errand under way */
 	char why[KSK_WHY_CAP]; /* of UNREAD and RESTORED */
+	/* The journal's when RESTORED began: the one a person accepts.
+	 * Refusals that are recorded since do not change what is accepted. */
+	struct ksk_head head;
 };
 
 /* Once the journal is open. KSK_ERR_IO with fault. */

@@ -96,7 +96,7 @@ look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 		return;
 	signer->accept_ms = now_ms + ACCEPT_MS;
 	taken = ksk_accept_look(signer->journal, signer->start.journal, wanted,
-		ksk_clock_now());
+		signer->anchorage.head, ksk_clock_now());
 	if ((taken & KSK_ACCEPTED_RESTORE) != 0)
 		ksk_anchorage_accept(signer);
 	if ((taken & KSK_ACCEPTED_CLOCK) != 0) {

@@ -307,13 +307,14 @@ take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		ksk_pipeline_reply(ticket);
 		return;
 	}
-	if (zone != NULL && ticket->request.sign.has_idempotency &&
+	/* By a clock or a past that is doubted no answer can be known to be
+	 * the last one, and only the set itself can be judged. */
+	bool doubted = ksk_hold_state(signer, &held) != KSK_STATE_READY;
+	if (zone != NULL && !doubted && ticket->request.sign.has_idempotency &&
 		!ticket->request.sign.dry_run &&
 		repeat(signer, ticket, client, zone, timeline, now_ms))
 		return;
-	/* By a clock or a past that is doubted only the set itself can be
-	 * judged. */
-	if (ksk_hold_state(signer, &held) != KSK_STATE_READY)
+	if (doubted)
 		timeline = NULL;
 	if (!ksk_past_judge(
 		    signer, ticket, client, zone, timeline, false, &permit)) {

@@ -98,7 +98,7 @@ ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
 	}
 	const char *why;
 	enum ksk_state state = ksk_hold_state(signer, &why);
-	if (state == KSK_STATE_RESTORED || state == KSK_STATE_CLOCK_HOLD) {
+	if (state != KSK_STATE_READY) {
 		ksk_text_copy(out_why, KSK_WHY_CAP, why);
 		return state;
 	}

@@ -61,9 +61,11 @@ class Restored(unittest.TestCase):
             raise AssertionError(f"{e}\n{self.a.log_text()[-3000:]}")
         return self.status()
 
-    def sign(self):
+    def sign(self, zsks=None, **more):
         with self.a.peer() as peer:
-            return self.a.sign(peer, self.a.zone, [self.a.zsk1, self.a.zsk2])
+            return self.a.sign(
+                peer, self.a.zone,
+                [self.a.zsk1, self.a.zsk2] if zsks is None else zsks, **more)
 
     def copy(self, name):
         shutil.copytree(self.folder, self.a.path(name))
@@ -147,9 +149,9 @@ class Anchored(Restored):
         self.assertEqual(len(a.log_lines("error restored")), COPIES)
 
     def test_accepted(self):
-        a = self.a
+        a, once = self.a, {3: b"the same request"}
         a.start()
-        self.sign()
+        self.assertEqual(self.sign(body=once)[2], ap.DONE)
         a.stop()
         self.copy("old")
         a.start()
@@ -157,6 +159,11 @@ class Anchored(Restored):
         a.stop()
         self.put_back("old")
         a.start(ready=False)
+        self.wait_state(RESTORED)
+        # No answer is known to be the last one: none is given again. What is
+        # refused now moves the head, and the line still holds.
+        self.assertEqual(self.sign(body=once)[2], ap.NOT_READY)
+        self.assertEqual(self.sign(zsks=[])[2], ap.REFUSED)
         words = re.search(r"kskadm accept restore (\w+) (\d+) (\w+)",
                           self.wait_state(RESTORED)[5])
         number = int(words.group(2))
