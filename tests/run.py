@@ -18,6 +18,24 @@ import time
 LIMIT_SECONDS = 400
 
 
+def descendants(pid):
+    """All processes that a process started, and those that they did."""
+    children = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="latin-1") as f:
+                parent = int(f.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        children.setdefault(parent, []).append(int(name))
+    found, todo = [], [pid]
+    while todo:
+        new = children.get(todo.pop(), [])
+        found += new
+        todo += new
+    return found
+
+
 def run(argv, env, limit=LIMIT_SECONDS):
     """-> (exit status or None on timeout, output)"""
     process = subprocess.Popen(
@@ -27,7 +45,12 @@ def run(argv, env, limit=LIMIT_SECONDS):
         out, _ = process.communicate(timeout=limit)
         status = process.returncode
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        # Servers of a test have sessions of their own.
+        for pid in [process.pid] + descendants(process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         out, _ = process.communicate()
         status = None
     return status, out.decode("utf-8", "replace")

@@ -75,7 +75,8 @@ restored(struct ksk_signer *signer, const char *what)
 	a->head = ksk_journal_head(signer->journal);
 	ksk_hex_write(ksk_span_of(ksk_journal_id(signer->journal), KSK_ID_LEN),
 		id, sizeof(id));
-	ksk_hex_write(ksk_span_of(a->head.hash, KSK_HASH_LEN), hash, sizeof(hash));
+	ksk_hex_write(
+		ksk_span_of(a->head.hash, KSK_HASH_LEN), hash, sizeof(hash));
 	(void)snprintf(a->why, sizeof(a->why),
 		"%s; what was signed since is not known. Put the right journal "
 		"back; or accept this one: kskadm accept restore %s %" PRIu64
