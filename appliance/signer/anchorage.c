@@ -46,6 +46,18 @@ ksk_anchorage_state(struct ksk_signer *signer, const char **out_why)
 						  : KSK_STATE_TOKEN_DOWN;
 }
 
+const char *
+ksk_anchorage_where(const struct ksk_signer *signer)
+{
+	const struct ksk_anchorage *a = &signer->anchorage;
+
+	if (a->stage == KSK_ANCHORAGE_NONE)
+		return "none";
+	if (a->stage == KSK_ANCHORAGE_UNREAD)
+		return "";
+	return a->failed ? "token-object, late" : "token-object";
+}
+
 /* ---- reading ---- */
 
 struct wanted {

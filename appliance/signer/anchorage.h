@@ -49,6 +49,9 @@ KSK_MUST_USE enum ksk_err ksk_anchorage_begin(
 enum ksk_state ksk_anchorage_state(
 	struct ksk_signer *signer, const char **out_why);
 
+/* Returns where it is, as the status says it; "" while that is not known. */
+const char *ksk_anchorage_where(const struct ksk_signer *signer);
+
 /* Asks for it, writes it when it is due. */
 void ksk_anchorage_run(struct ksk_signer *signer, uint64_t now_ms);
 

@@ -5,6 +5,7 @@
 #include "appliance/signer/answer.h"
 
 #include "appliance/base/clock.h"
+#include "appliance/signer/anchorage.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -161,6 +162,8 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	memcpy(body->record_hash, head.hash, sizeof(body->record_hash));
 	body->has_checkpoint = signer->audit.has_last;
 	body->checkpoint = signer->audit.last;
+	ksk_text_copy(body->anchor, sizeof(body->anchor),
+		ksk_anchorage_where(signer));
 	body->zone_count = signer->inforce.zones_of[client - table->clients];
 	fill_tokens(signer, body);
 	fill_trouble(signer, client, now, body);

@@ -616,12 +616,12 @@ class Moments(Case):
         now = int(time.time())
         self.fake.more_status = {
             13: {1: OWNER, 2: now + 13 * self.DAY + 4 * 3600 + 1800},
-            14: "token-object, partial", 15: 40}
+            14: "token-object, late", 15: 40}
         done = self.run_ctl("status")
         self.assertRegex(done.out, r"(?m)^first to expire: lab.example., "
                          + stamp(now + 13 * self.DAY + 4 * 3600 + 1800)
                          + r" \(in 13 d 4 h\)$")
-        self.assertRegex(done.out, r"(?m)^anchor: token-object, partial$")
+        self.assertRegex(done.out, r"(?m)^anchor: token-object, late$")
         self.assertRegex(done.out, r"(?m)^checkpoint: record 40$")
         data = json.loads(self.run_ctl("status", "--json").out)
         self.assertEqual(data["earliest"], {
@@ -629,7 +629,7 @@ class Moments(Case):
             "expiration": stamp(now + 13 * self.DAY + 4 * 3600 + 1800)})
         self.assertEqual(data["journal"], {
             "record": 41, "hash": self.fake.hash().hex(),
-            "anchor": "token-object, partial", "checkpoint": 40})
+            "anchor": "token-object, late", "checkpoint": 40})
 
     def test_status_without_them(self):
         done = self.run_ctl("status")

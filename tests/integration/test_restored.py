@@ -95,6 +95,7 @@ class Anchored(Restored):
         a = self.a
         a.start()
         self.assertEqual(self.sign()[2], ap.DONE)
+        self.assertEqual(self.status()[14], "token-object")
         a.stop()
         self.assertEqual(self.objects(), 1)
         for _ in range(3):
@@ -229,6 +230,19 @@ class Anchored(Restored):
         self.assertEqual(self.sign()[2], ap.DONE)
 
 
+    def test_status_tells_an_anchor_that_cannot_be_written(self):
+        a = self.a
+        a.start()
+        self.sign()
+        os.rename(a.path("tokens"), a.path("away"))
+        self.clock.pass_time(61)
+        self.assertEqual(self.sign(zsks=[])[2], ap.REFUSED)
+        ap.wait_for(lambda: self.status()[14] == "token-object, late")
+        os.rename(a.path("away"), a.path("tokens"))
+        ap.wait_for(lambda: self.status()[14] == "token-object", 30)
+        self.assertEqual(self.sign()[2], ap.DONE)
+
+
 class NotAnchored(Restored):
     anchor = False
 
@@ -246,6 +260,7 @@ class NotAnchored(Restored):
         self.put_back("old")
         a.start()
         self.assertEqual(self.sign()[2], ap.DONE)
+        self.assertEqual(self.status()[14], "none")
         self.assertEqual(self.objects(), 0)
 
 

@@ -609,7 +609,7 @@ fill_status_reply(struct ksk_status_reply *body)
 	body->has_earliest = true;
 	body->earliest_owner = vector_name("lab.example.");
 	body->earliest = UINT64_MAX;
-	(void)snprintf(body->anchor, KSK_LABEL_CAP, "token-object, partial");
+	(void)snprintf(body->anchor, KSK_LABEL_CAP, "token-object, late");
 	body->has_checkpoint = true;
 	body->checkpoint = 90;
 }
@@ -626,7 +626,7 @@ test_status_reply(void **state)
 	assert_string_equal("0.1.0", reply_again.status_body.version);
 	assert_string_equal("main", reply_again.status_body.token[0].name);
 	assert_string_equal(
-		"token-object, partial", reply_again.status_body.anchor);
+		"token-object, late", reply_again.status_body.anchor);
 	assert_true(reply_again.status_body.earliest == UINT64_MAX);
 	assert_true(reply_again.status_body.checkpoint == 90);
 	assert_int_equal(KSK_STATE_KEY_MISSING,
