@@ -267,6 +267,62 @@ check_standing(struct ksk_work *work, const struct ksk_at *at,
 	}
 }
 
+static bool
+is_named_pair(const struct ksk_work *work, const struct ksk_zone *zone,
+	const struct ksk_ds *ds)
+{
+	const struct ksk_tag_pair *list =
+		work->part[KSK_SECTION_TAG_PAIRS].data;
+
+	for (size_t i = 0; i < zone->tag_pairs.count; i++) {
+		const struct ksk_tag_pair *p = &list[zone->tag_pairs.first + i];
+
+		if (p->tag == ds->tag && p->algorithm == ds->algorithm)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Two KSKs with one tag and algorithm, pinned by digests of two types, are
+ * most likely one key; a digest can't be turned into the other. One key with
+ * two entries would have to stand twice, so that no set would ever pass
+ * ksk-present; two keys need `tag-pairs` anyway.
+ */
+static void
+check_ksks_distinct(struct ksk_work *work, const struct ksk_at *at,
+	const struct ksk_zone *zone)
+{
+	const struct ksk_policy_ksk *list = (const struct ksk_policy_ksk *)work
+						    ->part[KSK_SECTION_KSKS]
+						    .data +
+		zone->ksks.first;
+
+	for (size_t i = 0; i < zone->ksks.count; i++) {
+		struct ksk_at here = {.up = at, .key = "ksk", .index = i};
+
+		for (size_t k = 0; k < i; k++) {
+			struct ksk_at first = {
+				.up = at, .key = "ksk", .index = k};
+
+			if (list[k].ds.tag != list[i].ds.tag ||
+				list[k].ds.algorithm != list[i].ds.algorithm ||
+				list[k].ds.digest_type ==
+					list[i].ds.digest_type ||
+				is_named_pair(work, zone, &list[i].ds))
+				continue;
+			ksk_work_fault(work, &here, "ds",
+				"this looks like the key of line %zu by another "
+				"digest type; a KSK has one entry, remove one. "
+				"If they are two keys, name the pair in "
+				"`tag-pairs`: \"%u %u\"",
+				ksk_work_line(work, &first, "ds"),
+				list[i].ds.tag, list[i].ds.algorithm);
+			return;
+		}
+	}
+}
+
 void
 ksk_compile_keys(struct ksk_work *work, const struct ksk_at *at,
 	const struct ksk_doc_zone *doc, struct ksk_zone *zone)
@@ -296,6 +352,8 @@ ksk_compile_keys(struct ksk_work *work, const struct ksk_at *at,
 
 		compile_tag_pair(work, &here, doc->tag_pairs[i]);
 	}
-	if (work->err == KSK_OK)
-		check_standing(work, at, zone);
+	if (work->err != KSK_OK)
+		return;
+	check_ksks_distinct(work, at, zone);
+	check_standing(work, at, zone);
 }

@@ -381,6 +381,9 @@ static const struct mistake mistakes[] = {
 	{"waits: {zone-max-ttl: 1d, ", "waits: {",
 		"line 13, column 12: zones[0].waits: the key \"zone-max-ttl\" "
 		"is missing here"},
+	{"\"2 13 4 " H5, "\"1 13 4 " H5,
+		"line 23, column 27: zones[0].ksk[1].ds: this looks like the "
+		"key of line 22 by another digest type; a KSK has one entry"},
 	{"label: a b", "label: \"a\\tb\"",
 		"line 22, column 30: zones[0].ksk[0].label: a label has"},
 };
@@ -424,6 +427,26 @@ test_compile_refuses_mistakes(void **state)
 			fail_msg("for \"%s\" also \"%s\" \"%s\"", m->to,
 				faults.list[0].text, faults.list[1].text);
 	}
+}
+
+/* Two KSKs with one tag are two keys if the policy says so. */
+static void
+test_compile_takes_a_named_pair_of_ksks(void **state)
+{
+	static char text[8192];
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	char *pair;
+
+	(void)state;
+	replace("\"2 13 4 " H5, "\"1 13 4 " H5, text, sizeof(text));
+	pair = strstr(text, "[\"12345 13\"]");
+	assert_non_null(pair);
+	memcpy(pair, "[\"1 13\"]    ", strlen("[\"12345 13\"]"));
+	assert_int_equal(compile(text, &bytes, &len), KSK_OK);
+	free(bytes);
+	pair[2] = '3';
+	assert_int_equal(compile(text, &bytes, &len), KSK_ERR_BAD_INPUT);
 }
 
 static void
@@ -562,6 +585,7 @@ main(void)
 		cmocka_unit_test(test_compile_whole_policy),
 		cmocka_unit_test(test_compile_empty_signs_nothing),
 		cmocka_unit_test(test_compile_refuses_mistakes),
+		cmocka_unit_test(test_compile_takes_a_named_pair_of_ksks),
 		cmocka_unit_test(test_compile_reports_all_in_order),
 		cmocka_unit_test(test_compile_refuses_many_standing),
 		cmocka_unit_test(test_compile_takes_any_appliance),
