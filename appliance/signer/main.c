@@ -310,6 +310,9 @@ read_all(struct ksk_signer *signer, const struct polled *p, uint8_t *packet)
 static _Noreturn void
 stop(struct ksk_signer *signer)
 {
+	struct ksk_fault fault;
+	/* Sums and marks that no answer waits for. */
+	ksk_ignore(ksk_journal_commit(signer->journal, &fault));
 	ksk_timelines_free(&signer->timelines);
 	ksk_outlook_wipe(&signer->outlook);
 	ksk_journal_close(&signer->journal);
