@@ -71,7 +71,7 @@ load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
 		? NULL
 		: &signer->inforce;
 	enum ksk_err err = ksk_inforce_load(fd, signer->start.appliance, has,
-		version, hash, before, signer->keyring, out, fault);
+		version, hash, signer->keyring, out, fault);
 	/* A start with the policy last recorded: it was judged then. */
 	if (err != KSK_OK ||
 		(before == NULL && is_recorded(signer, &out->table) &&

@@ -49,7 +49,7 @@ load(struct world *w, int fd, const uint8_t *appliance, struct ksk_fault *fault)
 {
 	struct ksk_inforce next = {0};
 	enum ksk_err err = ksk_inforce_load(fd, appliance, w->has, w->version,
-		w->hash, &w->now, w->keyring, &next, fault);
+		w->hash, w->keyring, &next, fault);
 	close(fd);
 	if (err != KSK_OK)
 		return err;
@@ -154,45 +154,6 @@ test_zones_of_each_client(void **state)
 	}
 }
 
-static void
-test_rate_counts_within_its_time(void **state)
-{
-	struct world *w = *state;
-	accept_policy(w, 1, "main", "x");
-	struct ksk_name name = sample_name("a.example.");
-	const struct ksk_zone *zone = ksk_table_zone_find(&w->now.table, &name);
-	uint8_t pin[KSK_PIN_LEN] = {0};
-	const struct ksk_client *client = ksk_table_client_find(
-		&w->now.table, pin);
-	assert_non_null(client);
-	uint64_t now = 3600 * 1000;
-	for (uint32_t i = 0; i < 7; i++) {
-		assert_int_equal(
-			ksk_inforce_recent(&w->now, zone, client, now), i);
-		ksk_inforce_count(&w->now, zone, client, now);
-	}
-	assert_int_equal(
-		ksk_inforce_recent(&w->now, zone, client, now + 3599), 7);
-	assert_int_equal(
-		ksk_inforce_recent(&w->now, zone, client, now + 3600), 7);
-	assert_in_range(
-		ksk_inforce_recent(&w->now, zone, client, now + 5400), 3, 4);
-	assert_int_equal(
-		ksk_inforce_recent(&w->now, zone, client, now + 7200), 0);
-	/* Another client has its own count; so has another zone. */
-	pin[KSK_PIN_LEN - 1] = 1;
-	const struct ksk_client *two = ksk_table_client_find(
-		&w->now.table, pin);
-	assert_non_null(two);
-	assert_int_equal(ksk_inforce_recent(&w->now, zone, two, now), 0);
-	/* A reload forgets nothing. */
-	accept_policy(w, 2, "main", "x");
-	zone = ksk_table_zone_find(&w->now.table, &name);
-	pin[KSK_PIN_LEN - 1] = 0;
-	client = ksk_table_client_find(&w->now.table, pin);
-	assert_int_equal(ksk_inforce_recent(&w->now, zone, client, now), 7);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -205,7 +166,6 @@ main(void)
 		TEST(test_keys_keep_their_place_over_reloads),
 		TEST(test_an_unknown_token_has_no_key),
 		TEST(test_zones_of_each_client),
-		TEST(test_rate_counts_within_its_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
