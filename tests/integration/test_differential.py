@@ -141,6 +141,8 @@ class Maker:
             if self.some(0.1):
                 z["parent"].append(oracle.ds_of(
                     zone, b"\x01\x01" + self.stock[zone][0][2:], 2))
+            # The policy takes a DS once.
+            z["parent"] = list(dict.fromkeys(z["parent"]))
         return z
 
     # -- requests --
