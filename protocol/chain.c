@@ -79,6 +79,19 @@ ksk_chain_trust(
 	return KSK_OK;
 }
 
+enum ksk_err
+ksk_chain_trust_text(
+	struct ksk_chain *chain, struct ksk_span text, struct ksk_fault *fault)
+{
+	uint8_t room[KSK_AUDIT_KEY_MAX];
+	struct ksk_buf rdata = ksk_buf_of(room, sizeof(room));
+	enum ksk_err err = ksk_audit_key_from_text(
+		(const char *)text.data, text.len, &rdata, fault);
+	return err != KSK_OK
+		? err
+		: ksk_chain_trust(chain, ksk_buf_span(&rdata), fault);
+}
+
 void
 ksk_chain_start(struct ksk_chain *chain, const struct ksk_export_header *header)
 {

@@ -53,6 +53,11 @@ void ksk_chain_free(struct ksk_chain **chain);
 KSK_MUST_USE enum ksk_err ksk_chain_trust(struct ksk_chain *chain,
 	struct ksk_span rdata, struct ksk_fault *fault);
 
+/* As ksk_chain_trust, with the key as text: a file that ksk_audit_key_from_text
+ * reads. Also KSK_ERR_BAD_INPUT, with fault. */
+KSK_MUST_USE enum ksk_err ksk_chain_trust_text(
+	struct ksk_chain *chain, struct ksk_span text, struct ksk_fault *fault);
+
 /* Says which journal it is, and where it begins. */
 void ksk_chain_start(
 	struct ksk_chain *chain, const struct ksk_export_header *header);

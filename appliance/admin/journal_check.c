@@ -17,8 +17,6 @@
 static enum ksk_err
 trust_file(struct ksk_check *check, const char *path, struct ksk_fault *fault)
 {
-	uint8_t room[KSK_AUDIT_KEY_MAX];
-	struct ksk_buf rdata = ksk_buf_of(room, sizeof(room));
 	struct ksk_fault why = {""};
 	uint8_t *text = NULL;
 	size_t len = 0;
@@ -27,9 +25,7 @@ trust_file(struct ksk_check *check, const char *path, struct ksk_fault *fault)
 
 	if (err != KSK_OK)
 		return KSK_ERR_BAD_INPUT;
-	err = ksk_audit_key_from_text((const char *)text, len, &rdata, &why);
-	if (err == KSK_OK)
-		err = ksk_chain_trust(check->chain, ksk_buf_span(&rdata), &why);
+	err = ksk_chain_trust_text(check->chain, ksk_span_of(text, len), &why);
 	if (err != KSK_OK)
 		ksk_fault_set(fault, "%s: %s", path, why.text);
 	free(text);
