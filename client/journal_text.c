@@ -142,6 +142,19 @@ add_counted(struct ksk_text *text, const struct ksk_record *record)
 }
 
 static void
+add_pruned(struct ksk_text *text, const struct ksk_record *record)
+{
+	const struct ksk_pruned *pruned = &record->pruned;
+
+	if (!record->has_pruned)
+		return;
+	ksk_text_add(
+		text, "  pruned: up to record %" PRIu64 "\n", pruned->through);
+	add_hex(text, "its hash", pruned->hash, KSK_HASH_LEN);
+	add_hex(text, "those that stay", pruned->stays, KSK_HASH_LEN);
+}
+
+static void
 add_lists(struct ksk_text *text, const struct ksk_record *record)
 {
 	for (size_t i = 0; i < record->signer_count; i++)
@@ -187,6 +200,7 @@ ksk_record_add_text(struct ksk_text *text, const struct ksk_record *record,
 	add_lists(text, record);
 	add_attest(text, record);
 	add_counted(text, record);
+	add_pruned(text, record);
 	if (record->text != NULL)
 		ksk_text_add(text, "  text: %s\n", record->text);
 	if (record->has_policy)
@@ -313,6 +327,20 @@ set_counted(json_t *object, const struct ksk_record *record)
 }
 
 static void
+set_pruned(json_t *object, const struct ksk_record *record)
+{
+	const struct ksk_pruned *pruned = &record->pruned;
+
+	if (record->has_pruned)
+		set(object, "pruned",
+			json_pack("{s:o, s:o, s:o}", "through",
+				json_number(pruned->through), "hash",
+				ksk_json_hex(pruned->hash, KSK_HASH_LEN),
+				"stays",
+				ksk_json_hex(pruned->stays, KSK_HASH_LEN)));
+}
+
+static void
 set_rules(json_t *object, const struct ksk_record *record)
 {
 	json_t *rules = json_array();
@@ -341,6 +369,7 @@ set_fields(json_t *object, const struct ksk_record *record)
 		set_rules(object, record);
 	set_attest(object, record);
 	set_counted(object, record);
+	set_pruned(object, record);
 	if (record->text != NULL)
 		set(object, "text", json_string(record->text));
 	if (record->has_policy)

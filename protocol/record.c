@@ -27,6 +27,7 @@ enum {
 	FIELD_WAITS = 15,
 	FIELD_PROVEN = 16,
 	FIELD_COUNTED = 17,
+	FIELD_PRUNED = 18,
 };
 
 const char *
@@ -140,6 +141,23 @@ put_counted(struct ksk_cbor_out *out, const struct ksk_record *record)
 		out, ksk_span_of(counted->digest, sizeof(counted->digest)));
 }
 
+static void
+put_pruned(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	const struct ksk_pruned *pruned = &record->pruned;
+
+	if (!record->has_pruned)
+		return;
+	ksk_cbor_out_uint(out, FIELD_PRUNED);
+	ksk_cbor_out_map(out, 3);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_uint(out, pruned->through);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_bytes(out, ksk_span_of(pruned->hash, KSK_HASH_LEN));
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_bytes(out, ksk_span_of(pruned->stays, KSK_HASH_LEN));
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
@@ -148,7 +166,8 @@ count_fields(const struct ksk_record *record)
 		(record->signer_count > 0) + (record->rrsig_count > 0) +
 		(record->rule_count > 0) + (record->text != NULL) +
 		record->has_owner + record->has_attested + record->has_waits +
-		(record->proven_count > 0) + record->has_counted;
+		(record->proven_count > 0) + record->has_counted +
+		record->has_pruned;
 }
 
 static void
@@ -208,6 +227,7 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	put_attest(&c, record);
 	put_proven(&c, record);
 	put_counted(&c, record);
+	put_pruned(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

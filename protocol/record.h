@@ -24,7 +24,8 @@
 	X(KSK_RECORD_ATTEST, 8, "attest") /* what a policy says of a zone's \
 					   * parent and waits */ \
 	X(KSK_RECORD_REFUSALS, 9, "refusals") /* how often one was repeated */ \
-	X(KSK_RECORD_ACCEPT, 10, "accept")    /* a person ended a hold */
+	X(KSK_RECORD_ACCEPT, 10, "accept")    /* a person ended a hold */ \
+	X(KSK_RECORD_PRUNE, 11, "prune")      /* older records left it */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),
@@ -47,6 +48,14 @@ struct ksk_counted {
 	/* SHA-256(… SHA-256(SHA-256(zeroes | set) | set) … | set), each set in
 	 * its CBOR form */
 	uint8_t digest[KSK_HASH_LEN];
+};
+
+/* Records that left the journal; PROTOCOL.md 8.4. */
+struct ksk_pruned {
+	uint64_t through;           /* number of the last one */
+	uint8_t hash[KSK_HASH_LEN]; /* its chain hash */
+	uint8_t stays
+		[KSK_HASH_LEN]; /* digest of those that stay all the same */
 };
 
 /* What each field is for depends on kind; has_… says which are there. All
@@ -86,6 +95,8 @@ struct ksk_record {
 	struct ksk_ds proven[KSK_EVIDENCE_COUNT_MAX];
 	bool has_counted;
 	struct ksk_counted counted; /* of a REFUSALS */
+	bool has_pruned;
+	struct ksk_pruned pruned; /* of a PRUNE */
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

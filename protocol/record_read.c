@@ -26,6 +26,7 @@ static const struct ksk_cbor_field RECORD[] = {
 	{15, false, "waits"},
 	{16, false, "proven"},
 	{17, false, "counted"},
+	{18, false, "pruned"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
@@ -49,6 +50,12 @@ static const struct ksk_cbor_field COUNTED[] = {
 	{3, true, "first"},
 	{4, true, "last"},
 	{5, true, "digest"},
+};
+
+static const struct ksk_cbor_field PRUNED[] = {
+	{1, true, "through"},
+	{2, true, "hash"},
+	{3, true, "stays"},
 };
 
 static void
@@ -168,6 +175,24 @@ read_counted(struct ksk_cbor_in *in, struct ksk_record *out)
 	}
 }
 
+static void
+read_pruned(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	struct ksk_pruned *pruned = &out->pruned;
+	uint64_t key;
+
+	out->has_pruned = true;
+	ksk_cbor_in_map(in, PRUNED, KSK_FIELD_COUNT(PRUNED));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			pruned->through = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			ksk_cbor_in_copy(in,
+				key == 2 ? pruned->hash : pruned->stays,
+				KSK_HASH_LEN);
+	}
+}
+
 /* Fields 1 to 3: every record has them. */
 static void
 read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
@@ -240,6 +265,9 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		break;
 	case 17:
 		read_counted(in, out);
+		break;
+	case 18:
+		read_pruned(in, out);
 		break;
 	default:
 		read_head(in, key, out);

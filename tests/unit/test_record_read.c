@@ -73,6 +73,9 @@ make_full(void)
 		.first = 1767225602,
 		.last = 1767225603,
 		.digest = {9}};
+	r.has_pruned = true;
+	r.pruned = (struct ksk_pruned){
+		.through = 60000, .hash = {3}, .stays = {4}};
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -148,6 +151,10 @@ test_fields_come_back(void **state)
 	assert_int_equal(got.counted.first, 1767225602);
 	assert_int_equal(got.counted.last, 1767225603);
 	assert_int_equal(got.counted.digest[0], 9);
+	assert_true(got.has_pruned);
+	assert_int_equal(got.pruned.through, 60000);
+	assert_int_equal(got.pruned.hash[0], 3);
+	assert_int_equal(got.pruned.stays[0], 4);
 	assert_returns(&want);
 }
 
@@ -185,7 +192,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 16; without++) {
+	for (unsigned without = 0; without < 17; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -203,6 +210,7 @@ test_every_field_alone_returns(void **state)
 		r.proven_count = without != 13 ? 1 : 0;
 		r.has_counted = without != 14;
 		r.counted.has_refusal = without != 15;
+		r.has_pruned = without != 16;
 		assert_returns(&r);
 	}
 }
