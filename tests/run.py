@@ -4,7 +4,9 @@
 Unit tests (cmocka, TAP output) and fuzz corpora run once plain and once
 sanitized; scripts (unittest) run against the plain build, those marked
 `SANITIZED = True` against the sanitized one too. Each test program runs in a
-process group of its own and has a time limit.
+process group of its own and has a time limit. Scripts wait for servers more
+than they compute, so two of them share a core. What failed is said again
+before the last line, without the tests that passed.
 """
 import argparse
 import concurrent.futures
@@ -96,6 +98,13 @@ class Job:
         return passed, failed, out, time.monotonic() - begin
 
 
+def without_passed(out):
+    """What a reader of a failure needs, indented."""
+    kept = [line for line in out.splitlines()
+            if not re.search(r"\.\.\. ok$|^\s*ok \d+", line)]
+    return "\n".join("      " + line for line in kept)
+
+
 def count_replay(out):
     match = re.search(r"^(\d+) inputs replayed", out, re.M)
     return (1, 0) if match and int(match.group(1)) > 0 else (0, 1)
@@ -143,11 +152,12 @@ def main():
     parser.add_argument("--build", default="")
     parser.add_argument("--sanitized", default="")
     parser.add_argument("--only", default="", help="part of a test's name")
-    parser.add_argument("--jobs", type=int, default=max(2, os.cpu_count()))
+    parser.add_argument("--jobs", type=int, default=2 * os.cpu_count())
     args = parser.parse_args()
     jobs = [j for j in collect(args.build, args.sanitized)
             if args.only in j.name]
     total_passed = total_failed = 0
+    failures = []
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         futures = {pool.submit(job): job for job in jobs}
@@ -160,8 +170,11 @@ def main():
             print(f"{word}  {job.name}: {passed} passed, {failed} failed "
                   f"({seconds:.1f} s)", flush=True)
             if failed:
-                print("      " + out.replace("\n", "\n      "), flush=True)
+                failures.append(f"FAIL  {job.name}\n{without_passed(out)}")
+                print(without_passed(out), flush=True)
     print(f"{time.monotonic() - begin:.0f} s")
+    for text in failures:
+        print(text)
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
 
