@@ -110,18 +110,16 @@ is_same(const struct ksk_table *a, const struct ksk_zone *za,
 		same_providers(a, za->providers, b, zb->providers);
 }
 
-/* The zone's entry in the new policy if it must be looked at, and the old. */
-static const struct ksk_zone *
-find_changed(const struct ksk_table *before, const struct ksk_table *next,
-	const struct ksk_name *name, const struct ksk_zone **out_old)
+/* True if a zone's entry in the new policy says something new. */
+static bool
+is_changed(const struct ksk_table *before, const struct ksk_table *next,
+	const struct ksk_zone *zone, const struct ksk_name *name)
 {
-	const struct ksk_zone *zone = ksk_table_zone_find(next, name);
+	const struct ksk_zone *old = before == NULL
+		? NULL
+		: ksk_table_zone_find(before, name);
 
-	*out_old = before == NULL ? NULL : ksk_table_zone_find(before, name);
-	if (zone != NULL && *out_old != NULL &&
-		is_same(before, *out_old, next, zone))
-		return NULL;
-	return zone;
+	return old == NULL || !is_same(before, old, next, zone);
 }
 
 /* ---- judging ---- */
@@ -307,18 +305,18 @@ enum ksk_err
 ksk_load_attest(struct ksk_signer *signer, const struct ksk_table *before,
 	const struct ksk_table *next, uint64_t now, struct ksk_fault *fault)
 {
-	struct names all = {.name = NULL};
-	enum ksk_err err = list_names(signer, &all, fault);
+	enum ksk_err err = KSK_OK;
 
-	for (size_t i = 0; i < all.count && err == KSK_OK; i++) {
-		const struct ksk_zone *old;
-		const struct ksk_zone *zone = find_changed(
-			before, next, &all.name[i], &old);
+	/* Also of zones that were never signed: caches may hold what their
+	 * parent had before the first signature. */
+	for (size_t i = 0; i < next->zone_count && err == KSK_OK; i++) {
+		const struct ksk_zone *zone = &next->zones[i];
+		struct ksk_name name;
 
-		if (zone != NULL)
+		ksk_table_zone_name(next, zone, &name);
+		if (is_changed(before, next, zone, &name))
 			err = attest_zone(
-				signer, next, zone, &all.name[i], now, fault);
+				signer, next, zone, &name, now, fault);
 	}
-	free(all.name);
 	return err == KSK_OK ? ksk_journal_commit(signer->journal, fault) : err;
 }

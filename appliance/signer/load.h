@@ -43,7 +43,8 @@ bool ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
 	const char **out_why);
 
 /*
- * Makes durable what the policy says of each zone that has a timeline.
+ * Makes durable what the policy says of each zone's parent and waits, whether
+ * it was signed before or not, where it is new. before: NULL at start.
  * KSK_ERR_NO_ROOM: the disk is full; KSK_ERR_IO; with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_load_attest(struct ksk_signer *signer,

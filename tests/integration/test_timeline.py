@@ -524,6 +524,69 @@ class Load(Base):
             return False
 
 
+class Unsigned(Base):
+    """What a policy says of a zone's parent is history from the first policy
+    on, also of a zone that was never signed."""
+
+    def setUp(self):
+        a = self.make()
+        self.zone = "lab.example."
+        self.keys = add_zone(a, self.zone, 1, 1)
+        a.add_ksk(self.zone, "second")
+        self.change(self.zone, 3 * DAY)
+        a.write_policy()
+        a.start()
+
+    def change(self, label, ago, **more):
+        """The parent has the DS of one KSK since so many seconds; the first
+        KSK is past its time."""
+        name, _, providers, clients, keys = self.a.zones[0]
+        ksks = [(self.zone, "from: 2020-01-01T00:00:00Z, "
+                            "until: 2026-01-01T00:00:00Z"), "second"]
+        ds = ap.ds_text(self.zone, self.a.ksks[label])
+        seen = time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                             time.gmtime(time.time() - ago))
+        keys = dict(keys, **{"parent-ds": f'{{seen: {seen}, ds: ["{ds}"]}}'},
+                    **more)
+        self.a.zones[0] = (name, ksks, providers, clients, keys)
+
+    def check(self):
+        """Caches may hold the older DS set: its KSK must sign."""
+        peer = self.peer()
+        reply = peer.ask(ap.SIGN, {1: self.a.keyset(
+            self.zone, self.keys, ["second"])})
+        self.refused(reply, "ksk-present", "ds-covered")
+        self.done(self.a.sign(peer, self.zone, self.keys))
+        self.assertEqual(self.a.stop(), 0)
+        self.a.kskadm("journal", "check",
+                      self.a.path("state/journal/journal.db"))
+
+    def test_by_a_reload(self):
+        self.change("second", 3600)
+        self.reload("policy")
+        self.check()
+
+    def test_by_a_start(self):
+        self.assertEqual(self.a.stop(), 0)
+        self.change("second", 3600)
+        self.a.write_policy()
+        self.a.start()
+        self.check()
+
+    def test_an_older_set_is_over_after_its_wait(self):
+        self.change("second", 2 * DAY)
+        self.reload("policy")
+        reply = self.peer().ask(ap.SIGN, {1: self.a.keyset(
+            self.zone, self.keys, ["second"])})
+        self.done(reply)
+
+    def test_a_parent_does_not_go_back(self):
+        self.change("second", 4 * DAY)
+        self.assertIn("parent-ds", self.reload("reload-refused"))
+        self.change("second", 4 * DAY, **{"accept-outage": "yes"})
+        self.reload("policy")
+
+
 class Crash(Base):
     def setUp(self):
         a = self.make()
