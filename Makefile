@@ -30,7 +30,7 @@ DEPS_RUN   := softhsm2 openssl
 DEPS_TEST  := libcmocka-dev clang clang-format python3 python3-cbor2 opensc \
 	p11-kit bind9-utils bind9-dnsutils bind9 knot knot-dnssecutils \
 	ldnsutils unbound mandoc util-linux procps strace gdb swtpm tpm2-tools \
-	libtpm2-pkcs11-1 libtss2-tcti-swtpm0 p11-kit-modules
+	libtpm2-pkcs11-1 libtss2-tcti-swtpm0 p11-kit-modules systemd
 DEPS_DEMO  := $(DEPS_BUILD) $(DEPS_RUN) bind9-utils bind9-dnsutils \
 	knot python3 util-linux procps
 

@@ -89,6 +89,19 @@ class Install(unittest.TestCase):
         self.assertEqual(done.returncode, 7, done.err)
         self.assertNotIn("kskd.yaml:", done.err)
 
+    def test_the_users_can_be_made(self):
+        """In a root folder of its own, empty but for the file."""
+        root = os.path.join(self.dir, "root")
+        conf = "usr/lib/sysusers.d/ksk.conf"
+        os.makedirs(os.path.join(root, "etc"))
+        os.makedirs(os.path.join(root, os.path.dirname(conf)))
+        shutil.copy(self.at(conf), os.path.join(root, conf))
+        done = ap.sh("systemd-sysusers", f"--root={root}", check=False)
+        with open(os.path.join(root, "etc/passwd"), encoding="utf-8") as f:
+            made = {line.split(":")[0] for line in f}
+        self.assertEqual(made, {"ksk-frontend", "ksk-signer", "ksk-policy",
+                                "ksk-token"}, done.err)
+
     def test_an_own_configuration_is_kept(self):
         with open(self.at("etc/ksk/kskd.yaml"), "a", encoding="utf-8") as f:
             f.write("# mine\n")
