@@ -232,7 +232,8 @@ $(foreach p,kskd kskd-signer,$(eval $(call testclock,$(p))))
 # the journals that its ends leave. Neither is sanitized: the kernel's calls
 # are not the sanitizer's to see.
 CRASH := $(BUILD)/tests/crash/kskd-signer $(BUILD)/tests/crash/reopen
-SHIMMED := open open64 pwrite64 ftruncate64 fdatasync fsync unlink sendmsg
+SHIMMED := open open64 pwrite64 ftruncate ftruncate64 fallocate fstatfs \
+	fdatasync fsync unlink sendmsg
 $(BUILD)/tests/crash/kskd-signer: \
 		$(call obj,$(SRC_kskd-signer) tests/crash/shim.c) \
 		$(USE_kskd-signer:%=$(BUILD)/lib%.a)

@@ -60,7 +60,7 @@ struct ksk_config_user {
  *	        `token` may be a number base for one uid per token: N, N+1, …
  *	        only if numeric
  *	authority: {mode: file}
- *	journal: {path: /var/lib/ksk/journal/journal.db}
+ *	journal: {path: /var/lib/ksk/journal/journal.db, reserve: 16MiB}
  *	clock: {synchronised: yes}
  *	limits: {connections: 600, connections-per-address: 64,
  *	         handshake: 5s, idle: 10m, frame: 10s, job: 2s}
@@ -88,7 +88,8 @@ struct ksk_config {
 	struct ksk_config_user frontend, signer, policy_user;
 	struct ksk_config_user token_user[KSK_TOKEN_MAX];
 	char journal[KSK_PATH_CAP];
-	bool need_sync; /* clock.synchronised, default yes */
+	uint64_t reserve; /* bytes beside it for a full disk */
+	bool need_sync;   /* clock.synchronised, default yes */
 	struct ksk_start_frontend limits;
 	uint32_t job_ms;
 	uint16_t token_count;

@@ -19,6 +19,11 @@
 #define TLS_CERTIFICATE_DEFAULT KSK_SYSCONFDIR "/tls.crt"
 #define JOURNAL_DEFAULT "/journal/journal.db" /* below state */
 
+/* Room for a few thousand records, or a policy that changes a thousand zones.
+ */
+#define RESERVE_DEFAULT (UINT64_C(16) * 1024 * 1024)
+#define RESERVE_MAX (UINT64_C(1024) * 1024 * 1024)
+
 /* The largest uid; the one above means "none" to the kernel. */
 #define UID_LAST (UINT32_MAX - 1)
 
@@ -109,11 +114,32 @@ check_paths(const struct ksk_config_reader *r,
 }
 
 static enum ksk_err
+check_reserve(const struct ksk_config_reader *r, const char *text,
+	uint64_t *out_bytes)
+{
+	*out_bytes = RESERVE_DEFAULT;
+	if (text == NULL ||
+		(ksk_text_size(text, out_bytes) == KSK_OK && *out_bytes > 0 &&
+			*out_bytes <= RESERVE_MAX))
+		return KSK_OK;
+	ksk_yaml_fault(r->yaml, r->fault, "journal.reserve",
+		"\"%s\" is no size from 1MiB to 1GiB; write it like 16MiB or "
+		"1GiB",
+		text);
+	return KSK_ERR_BAD_INPUT;
+}
+
+static enum ksk_err
 check_journal(const struct ksk_config_reader *r,
 	const struct ksk_config_text *text, struct ksk_config *c)
 {
 	char path[KSK_PATH_CAP + sizeof JOURNAL_DEFAULT];
+	enum ksk_err err = check_reserve(r,
+		text->journal == NULL ? NULL : text->journal->reserve,
+		&c->reserve);
 
+	if (err != KSK_OK)
+		return err;
 	if (text->journal != NULL && text->journal->path != NULL)
 		return ksk_config_path(
 			r, "journal.path", text->journal->path, c->journal);

@@ -47,6 +47,8 @@ static const cyaml_schema_field_t clock_fields[] = {
 static const cyaml_schema_field_t journal_fields[] = {
 	TEXT("path", OPTIONAL, struct ksk_config_text_journal, path,
 		PATH_MAX_LEN),
+	TEXT("reserve", OPTIONAL, struct ksk_config_text_journal, reserve,
+		NUMBER_MAX_LEN),
 	CYAML_FIELD_END,
 };
 

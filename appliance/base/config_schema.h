@@ -33,6 +33,7 @@ struct ksk_config_text_clock {
 
 struct ksk_config_text_journal {
 	char *path;
+	char *reserve;
 };
 
 struct ksk_config_text_limits {

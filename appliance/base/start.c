@@ -99,6 +99,7 @@ ksk_start_signer_write(const struct ksk_start_signer *s, struct ksk_buf *out)
 	ksk_wire_put_bytes(&w, ksk_span_of(s->appliance, KSK_ID_LEN));
 	ksk_wire_put_text(&w, s->journal);
 	ksk_wire_put_u32(&w, s->job_ms);
+	ksk_wire_put_u64(&w, s->reserve);
 	put_count(&w, s->token_count, TOKEN_MAX);
 	for (size_t i = 0; i < s->token_count; i++)
 		ksk_wire_put_text(&w, s->token[i]);
@@ -126,6 +127,7 @@ ksk_start_signer_read(struct ksk_span packet, struct ksk_start_signer *out)
 	ksk_wire_copy(&body, s.appliance, sizeof s.appliance);
 	ksk_wire_text(&body, s.journal, sizeof s.journal);
 	s.job_ms = ksk_wire_u32(&body);
+	s.reserve = ksk_wire_u64(&body);
 	s.token_count = read_count(&body, TOKEN_MAX);
 	for (size_t i = 0; i < s.token_count; i++)
 		ksk_wire_text(&body, s.token[i], sizeof s.token[i]);

@@ -36,6 +36,7 @@ struct ksk_start_signer {
 	uint8_t appliance[KSK_ID_LEN];
 	char journal[KSK_PATH_CAP]; /* absolute path of the file */
 	uint32_t job_ms;            /* a job is overdue after this */
+	uint64_t reserve;           /* bytes set aside beside the journal */
 	uint16_t token_count;
 	char token[8][KSK_LABEL_CAP]; /* names, as in the policy */
 	uint16_t worker_count;

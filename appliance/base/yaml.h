@@ -87,6 +87,8 @@ KSK_MUST_USE enum ksk_err ksk_text_uint(
 /* "14d 1h", "90s", "5m", units w d h m s, each at most once, descending, one
  * blank between; "0". A bare number is refused, so are more than 100 years. */
 KSK_MUST_USE enum ksk_err ksk_text_duration(const char *text, uint64_t *out);
+/* "16MiB", "2GiB": bytes. A bare number is refused, so is more than 1024GiB. */
+KSK_MUST_USE enum ksk_err ksk_text_size(const char *text, uint64_t *out);
 /* RFC 3339 with Z: 2026-11-01T00:00:00Z. */
 KSK_MUST_USE enum ksk_err ksk_text_time(const char *text, uint64_t *out);
 /* yes | no */

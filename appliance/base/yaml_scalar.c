@@ -12,6 +12,9 @@
 /* Durations beyond this are slips; sums of several stay far from overflow. */
 #define DURATION_MAX (36500ull * 86400ull)
 
+/* So are sizes beyond this, in MiB. */
+#define SIZE_MIB_MAX (1024ull * 1024ull)
+
 static bool
 is_digit(char c)
 {
@@ -86,6 +89,23 @@ ksk_text_duration(const char *text, uint64_t *out)
 			return KSK_ERR_BAD_INPUT;
 	}
 	*out = sum;
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_text_size(const char *text, uint64_t *out)
+{
+	uint64_t n;
+
+	if (!read_digits(&text, &n) || n > SIZE_MIB_MAX)
+		return KSK_ERR_BAD_INPUT;
+	if (strcmp(text, "GiB") == 0)
+		n *= 1024;
+	else if (strcmp(text, "MiB") != 0)
+		return KSK_ERR_BAD_INPUT;
+	if (n > SIZE_MIB_MAX)
+		return KSK_ERR_BAD_INPUT;
+	*out = n * 1024 * 1024;
 	return KSK_OK;
 }
 

@@ -92,7 +92,7 @@ look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 		(signer->clock.held ? KSK_ACCEPTED_CLOCK : 0);
 	unsigned taken;
 
-	if (wanted == 0 || signer->journal_full || now_ms < signer->accept_ms)
+	if (wanted == 0 || signer->journal_stuck || now_ms < signer->accept_ms)
 		return;
 	signer->accept_ms = now_ms + ACCEPT_MS;
 	taken = ksk_accept_look(signer->journal, signer->start.journal, wanted,

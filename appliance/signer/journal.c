@@ -173,25 +173,54 @@ adopt_staged(struct ksk_journal *journal)
 	journal->arena.len = 0;
 }
 
+/* One try. SQLite takes a quota for a broken disk. */
+static enum ksk_err
+write_staged(struct ksk_journal *journal, struct ksk_fault *fault)
+{
+	if (insert_all(journal))
+		return KSK_OK;
+	bool lack = sqlite3_errcode(journal->db) == SQLITE_FULL ||
+		ksk_reserve_is_lack(sqlite3_system_errno(journal->db));
+	ksk_fault_set(fault,
+		"the journal %s can't be written: %s; free space or mend the "
+		"disk; ends by itself when it can be written again",
+		journal->path, sqlite3_errmsg(journal->db));
+	/* The transaction may have been rolled back by SQLite itself. */
+	if (sqlite3_get_autocommit(journal->db) == 0)
+		(void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	return lack ? KSK_ERR_NO_ROOM : KSK_ERR_IO;
+}
+
 enum ksk_err
 ksk_journal_commit(struct ksk_journal *journal, struct ksk_fault *fault)
 {
 	if (ksk_journal_staged(journal) == 0)
 		return KSK_OK;
-	if (insert_all(journal)) {
+	enum ksk_err err = write_staged(journal, fault);
+	while (err == KSK_ERR_NO_ROOM && ksk_reserve_spend(&journal->reserve))
+		err = write_staged(journal, fault);
+	if (err == KSK_OK)
 		adopt_staged(journal);
-		return KSK_OK;
-	}
+	return err;
+}
 
-	int code = sqlite3_errcode(journal->db);
-	ksk_fault_set(fault,
-		"the journal %s can't be written: %s; nothing is signed until "
-		"it can: free space or mend the disk",
-		journal->path, sqlite3_errmsg(journal->db));
-	/* The transaction may have been rolled back by SQLite itself. */
-	if (sqlite3_get_autocommit(journal->db) == 0)
-		(void)sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
-	return code == SQLITE_FULL ? KSK_ERR_NO_ROOM : KSK_ERR_IO;
+enum ksk_err
+ksk_journal_keep_reserve(
+	struct ksk_journal *journal, uint64_t bytes, struct ksk_fault *fault)
+{
+	return ksk_reserve_open(journal->path, bytes, &journal->reserve, fault);
+}
+
+bool
+ksk_journal_is_low(const struct ksk_journal *journal)
+{
+	return !ksk_reserve_is_whole(&journal->reserve);
+}
+
+bool
+ksk_journal_refill(struct ksk_journal *journal)
+{
+	return ksk_reserve_fill(&journal->reserve);
 }
 
 uint64_t

@@ -41,7 +41,7 @@ struct ksk_head {
 /*
  * Opens the journal of an appliance, checks that it is whole and its own,
  * brings an older schema up to date, and closes intents that an end cut off as
- * ABANDONED. Where the file is missing and `kskadm init` left the mark "new"
+ * ABANDONED; on a full disk that stays staged. Where the file is missing and `kskadm init` left the mark "new"
  * beside it, makes it once and removes the mark.
  * path: absolute. appliance: what the journal must belong to. now: seconds.
  * out_journal: owned, ksk_journal_close.
@@ -57,6 +57,21 @@ KSK_MUST_USE enum ksk_err ksk_journal_open(const char *path,
 void ksk_journal_close(struct ksk_journal **journal);
 
 /*
+ * Keeps space in reserve beside the journal (reserve.h), which a commit spends
+ * when the disk is full. Once, after it was opened. That there is no room for
+ * it is no failure: ksk_journal_is_low.
+ * KSK_ERR_IO with fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_journal_keep_reserve(
+	struct ksk_journal *journal, uint64_t bytes, struct ksk_fault *fault);
+
+/* Returns true if some of the reserve is spent, or was never there. */
+bool ksk_journal_is_low(const struct ksk_journal *journal);
+
+/* Sets aside again what was spent. Returns true if all is there. */
+bool ksk_journal_refill(struct ksk_journal *journal);
+
+/*
  * Stages a record: gives it its number (record->number is overwritten) and
  * hash and keeps its encoding until commit.
  * out_hash: the record's. KSK_ERR_NO_ROOM: more than fits one transaction is
@@ -69,7 +84,8 @@ KSK_MUST_USE enum ksk_err ksk_journal_stage(struct ksk_journal *journal,
 size_t ksk_journal_staged(const struct ksk_journal *journal);
 
 /*
- * Makes all staged records and rows durable in one transaction, or none.
+ * Makes all staged records and rows durable in one transaction, or none. Spends
+ * of the reserve what it needs.
  * KSK_ERR_NO_ROOM: the disk is full; KSK_ERR_IO: another failure; both with
  * fault, and all stays staged so that commit can be tried again.
  */

@@ -7,6 +7,7 @@
 
 #include "appliance/base/start.h"
 #include "appliance/signer/journal.h"
+#include "appliance/signer/reserve.h"
 
 #include <sqlite3.h>
 
@@ -53,6 +54,7 @@ struct ksk_journal {
 	size_t statement_count;
 	size_t state_set; /* statement of ksk_journal_state_set */
 	char path[KSK_PATH_CAP];
+	struct ksk_reserve reserve;
 	uint8_t id[KSK_ID_LEN];
 	struct ksk_head head;
 	uint64_t commits; /* that wrote something, since it was opened */

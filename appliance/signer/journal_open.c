@@ -92,6 +92,8 @@ open_file(struct ksk_journal *journal, struct ksk_fault *fault)
 		    "PRAGMA locking_mode = EXCLUSIVE;"
 		    "PRAGMA journal_mode = WAL;"
 		    "PRAGMA synchronous = FULL;"
+		    "PRAGMA wal_autocheckpoint = 1000;"
+		    "PRAGMA journal_size_limit = 8388608;"
 		    "PRAGMA temp_store = MEMORY;"
 		    "PRAGMA trusted_schema = OFF;",
 		    NULL, NULL, NULL) != SQLITE_OK)
@@ -360,7 +362,10 @@ close_intents(
 		if (err == KSK_ERR_NO_ROOM)
 			err = ksk_journal_commit(journal, fault);
 	}
-	return err == KSK_OK ? ksk_journal_commit(journal, fault) : err;
+	if (err == KSK_OK)
+		err = ksk_journal_commit(journal, fault);
+	/* Reads and operators' acts go on: it is written with the next. */
+	return err == KSK_ERR_NO_ROOM ? KSK_OK : err;
 }
 
 static enum ksk_err
@@ -474,6 +479,7 @@ ksk_journal_open(const char *path, const uint8_t appliance[KSK_ID_LEN],
 		return KSK_ERR_NO_MEMORY;
 	}
 	journal->arena = ksk_buf_of(arena, KSK_ARENA_CAP);
+	journal->reserve.fd = -1;
 	memcpy(journal->path, path, strlen(path) + 1);
 	if ((err = open_file(journal, fault)) != KSK_OK)
 		goto out;
@@ -509,6 +515,7 @@ ksk_journal_close(struct ksk_journal **journal)
 	for (size_t i = 0; i < j->statement_count; i++)
 		(void)sqlite3_finalize(j->statement[i]);
 	(void)sqlite3_close(j->db);
+	ksk_reserve_close(&j->reserve);
 	free(j->arena.data);
 	free(j);
 	*journal = NULL;

@@ -51,6 +51,8 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(fsync),
 	KSK_ALLOW(fdatasync),
 	KSK_ALLOW(ftruncate),
+	KSK_ALLOW(fallocate), /* its reserve */
+	KSK_ALLOW(fstatfs),
 	KSK_ALLOW(fcntl),
 	KSK_ALLOW(newfstatat),
 	KSK_ALLOW(fstat),
@@ -165,6 +167,9 @@ open_all(struct ksk_signer *signer, int policy_fd)
 		no_memory();
 	if (ksk_journal_open(signer->start.journal, signer->start.appliance,
 		    ksk_clock_now(), &signer->journal, &fault) != KSK_OK)
+		give_up("journal", &fault, KSK_EXIT_JOURNAL);
+	if (ksk_journal_keep_reserve(
+		    signer->journal, signer->start.reserve, &fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
 	if (ksk_checkpoint_start(signer, ksk_clock_mono_ms(), &fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
@@ -348,7 +353,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	report_overdue(signer, now_ms);
 	ksk_hold_run(signer, now_ms);
 	ksk_pipeline_run(signer, now_ms);
-	if (signer->policy_unrecorded && !signer->journal_full)
+	if (signer->policy_unrecorded && !signer->journal_stuck)
 		ksk_control_retry(signer);
 	if (signer->pins_due && signer->frontend.fd >= 0)
 		signer->pins_due = !ksk_outbox_pins(signer);

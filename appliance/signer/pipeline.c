@@ -13,6 +13,7 @@
 #include "appliance/signer/check.h"
 #include "appliance/signer/journal_read.h"
 #include "appliance/signer/past.h"
+#include "appliance/signer/room.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -23,9 +24,7 @@
 #define RESULTS_DUE 24u
 /* … or the oldest has waited so long: a slow token never idles. */
 #define STAGED_MS 5u
-/* A journal that can't be written is tried again so often; a signature whose
- * record can't be written is given up after: */
-#define RETRY_MS 500u
+/* A signature whose record can't be written is given up after: */
 #define RESULT_MS 5000u
 
 /* ---- step 1: frame → message, client, op ---- */
@@ -130,7 +129,7 @@ take_last_answer(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	}
 	/* What is staged is not durable yet and can't be read. */
 	if (ksk_timelines_is_staged(signer->timelines, timeline) &&
-		!signer->journal_full)
+		ksk_room_may_commit(signer, now_ms))
 		ksk_pipeline_commit(signer, now_ms);
 	if (ksk_stored_read(signer->journal,
 		    ksk_timeline_record(timeline, answer), signer->stored,
@@ -264,7 +263,7 @@ stage_end(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		return ksk_pipeline_stage(
 			signer, record, ticket->record_hash, now_ms);
 	enum ksk_err err = ksk_past_release(signer, ticket, record);
-	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
+	if (err == KSK_ERR_NO_ROOM && ksk_room_may_commit(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);
 		err = ksk_past_release(signer, ticket, record);
 	}
@@ -356,12 +355,7 @@ static void
 journal_failed(struct ksk_signer *signer, const struct ksk_fault *fault,
 	uint64_t now_ms)
 {
-	if (!signer->journal_full)
-		ksk_log(KSK_LOG_ERROR, "journal-full", fault->text, NULL);
-	signer->journal_full = true;
-	signer->retry_ms = now_ms + RETRY_MS;
-	ksk_text_copy(
-		signer->journal_why, sizeof(signer->journal_why), fault->text);
+	ksk_room_failed(signer, fault, now_ms);
 	struct ksk_tickets *tickets = signer->tickets;
 	for (size_t i = 0; i < tickets->active_count; i++) {
 		struct ksk_ticket *ticket = tickets->active[i];
@@ -397,10 +391,10 @@ waits_for_commit(const struct ksk_signer *signer)
 static bool
 commit_due(const struct ksk_signer *signer, uint64_t now_ms)
 {
-	if (!waits_for_commit(signer))
+	if (!waits_for_commit(signer) || !ksk_room_may_commit(signer, now_ms))
 		return false;
-	if (signer->journal_full)
-		return now_ms >= signer->retry_ms;
+	if (signer->journal_stuck)
+		return true;
 	return signer->staged_intents >= INTENTS_DUE ||
 		signer->staged_results >= RESULTS_DUE ||
 		(signer->crew.asked == 0 && signer->crew.queued == 0) ||
@@ -416,17 +410,14 @@ ksk_pipeline_commit(struct ksk_signer *signer, uint64_t now_ms)
 		journal_failed(signer, &fault, now_ms);
 		return;
 	}
-	if (signer->journal_full) {
-		signer->journal_full = false;
-		ksk_log(KSK_LOG_INFO, "journal-back",
-			"the journal can be written again", NULL);
-	}
+	ksk_room_run(signer, now_ms);
 	act_on_commit(signer, now_ms);
 }
 
 void
 ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
+	ksk_room_run(signer, now_ms);
 	collect(signer, now_ms);
 	ksk_journal_read_run(signer, now_ms);
 	ksk_pipeline_count_refusals(signer, now_ms);
@@ -443,7 +434,7 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 static int
 wait_for_answers(const struct ksk_signer *signer, uint64_t now_ms)
 {
-	if (signer->journal_full)
+	if (signer->journal_stuck)
 		return signer->retry_ms > now_ms
 			? (int)(signer->retry_ms - now_ms)
 			: 1;

@@ -11,6 +11,7 @@
 #include "appliance/signer/hold.h"
 #include "appliance/signer/load.h"
 #include "appliance/signer/past.h"
+#include "appliance/signer/room.h"
 #include "appliance/signer/state.h"
 
 #include <openssl/evp.h>
@@ -28,7 +29,7 @@ ksk_pipeline_stage(struct ksk_signer *signer, struct ksk_record *record,
 	uint8_t out_hash[KSK_HASH_LEN], uint64_t now_ms)
 {
 	enum ksk_err err = ksk_journal_stage(signer->journal, record, out_hash);
-	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
+	if (err == KSK_ERR_NO_ROOM && ksk_room_may_commit(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);
 		err = ksk_journal_stage(signer->journal, record, out_hash);
 	}
@@ -210,7 +211,7 @@ ksk_pipeline_find_past(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	struct ksk_name name;
 	ksk_table_zone_name(&signer->inforce.table, zone, &name);
 	enum ksk_err err = ksk_past_find(signer, &name, out_timeline, &fault);
-	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
+	if (err == KSK_ERR_NO_ROOM && ksk_room_may_commit(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);
 		err = ksk_past_find(signer, &name, out_timeline, &fault);
 	}
@@ -284,7 +285,7 @@ attest(struct ksk_signer *signer, const struct ksk_zone *zone,
 	const struct ksk_table *table = &signer->inforce.table;
 	uint64_t now = ksk_clock_now();
 	enum ksk_err err = ksk_past_attest(signer, table, zone, timeline, now);
-	if (err == KSK_ERR_NO_ROOM && !signer->journal_full) {
+	if (err == KSK_ERR_NO_ROOM && ksk_room_may_commit(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);
 		err = ksk_past_attest(signer, table, zone, timeline, now);
 	}

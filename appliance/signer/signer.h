@@ -40,8 +40,12 @@ struct ksk_signer {
 	/* the journal's side of the pipeline */
 	size_t staged_intents, staged_results;
 	uint64_t staged_ms; /* when the oldest staged record came */
-	bool journal_full;
-	uint64_t retry_ms; /* when commit is tried again */
+	/* room.h */
+	bool journal_full;      /* nothing is signed … */
+	bool journal_stuck;     /* … and nothing can be recorded */
+	uint64_t stuck_commits; /* commits before the one that failed */
+	uint64_t retry_ms;      /* when commit is tried again */
+	uint64_t fill_ms;       /* when the reserve is filled next */
 	char journal_why[KSK_WHY_CAP];
 	struct ksk_flood flood;
 

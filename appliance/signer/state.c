@@ -92,12 +92,13 @@ ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
 	out_why[0] = '\0';
 	if (signer->inforce.table.map == NULL)
 		return KSK_STATE_NO_POLICY;
+	/* Looked at whatever else there is: the clocks must be followed. */
+	const char *why;
+	enum ksk_state state = ksk_hold_state(signer, &why);
 	if (signer->journal_full) {
 		ksk_text_copy(out_why, KSK_WHY_CAP, signer->journal_why);
 		return KSK_STATE_JOURNAL_FULL;
 	}
-	const char *why;
-	enum ksk_state state = ksk_hold_state(signer, &why);
 	if (state != KSK_STATE_READY) {
 		ksk_text_copy(out_why, KSK_WHY_CAP, why);
 		return state;

@@ -74,6 +74,7 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 	const struct ksk_config *config = &k->settings.config;
 	struct ksk_start_signer start = {
 		.job_ms = config->job_ms,
+		.reserve = config->reserve,
 		.need_sync = config->need_sync,
 		.token_count = config->token_count,
 		.worker_count = (uint16_t)(k->proc_count - KSK_PROC_WORKER),

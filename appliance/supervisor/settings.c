@@ -237,6 +237,8 @@ ksk_settings_fixed(const struct ksk_config *now, const struct ksk_config *next)
 		return "state";
 	if (strcmp(now->journal, next->journal) != 0)
 		return "journal.path";
+	if (now->reserve != next->reserve)
+		return "journal.reserve";
 	if (now->need_sync != next->need_sync)
 		return "clock.synchronised";
 	if (!same_limits(now, next))

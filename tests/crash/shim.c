@@ -3,7 +3,9 @@
  * shim - between the signer and the kernel, in a test binary only: every call
  * by which the journal reaches the disk and every packet that leaves is
  * written to a trace, in order, and the process can be made to stand still on
- * either side of any of them until the test kills it.
+ * either side of any of them until the test kills it. Its disk can be full: then
+ * what would need more blocks than there is room for fails as a full disk does,
+ * and a file that is made shorter makes room.
  *
  * The trace is a file "kskd-signer.trace" beside the program, made by the test
  * and mapped shared: what is in it outlives a kill -9. Its form is
@@ -23,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define TRACE_MAGIC UINT64_C(0x6b736b7472616365)
@@ -51,6 +54,8 @@ struct trace_head {
 	uint64_t stop_after;
 	_Atomic uint64_t reached; /* pid of who stands still */
 	_Atomic uint64_t silent;  /* 1: events are not kept */
+	_Atomic uint64_t limited; /* 1: the disk has so many bytes of … */
+	_Atomic uint64_t room;
 };
 
 struct event_head {
@@ -137,12 +142,59 @@ is_traced(int fd)
 	return fd >= 0 && fd < TRACED_FD_MAX && traced[fd];
 }
 
+/* ---- a disk that is full ---- */
+
+#define BLOCK 4096u
+
+static uint64_t
+blocks_of(uint64_t len)
+{
+	return (len + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+/* Takes the room that a file needs to have a length; false: there is none. */
+static bool
+take_room(int fd, uint64_t len)
+{
+	struct stat st;
+
+	if (trace == NULL || atomic_load(&trace->limited) == 0 ||
+		fstat(fd, &st) != 0 || (uint64_t)st.st_size >= len)
+		return true;
+	uint64_t more = blocks_of(len) - blocks_of((uint64_t)st.st_size);
+	if (more > atomic_load(&trace->room)) {
+		errno = ENOSPC;
+		return false;
+	}
+	atomic_fetch_sub(&trace->room, more);
+	return true;
+}
+
+static void
+give_room(uint64_t before, uint64_t after)
+{
+	if (trace != NULL && blocks_of(before) > blocks_of(after))
+		atomic_fetch_add(
+			&trace->room, blocks_of(before) - blocks_of(after));
+}
+
 /* ---- the calls of libsqlite3 and of the signer itself ---- */
 
 int open64(const char *path, int flags, ...);
 int open(const char *path, int flags, ...);
 ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset);
 int ftruncate64(int fd, off64_t size);
+int ftruncate(int fd, off_t size);
+int fallocate(int fd, int mode, off_t offset, off_t len);
+int fstatfs(int fd, struct statfs *out);
+
+/* Nothing is ever read from the reserve, so that no cut can hurt it. */
+static bool
+is_reserve(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL && strcmp(slash, "/reserve") == 0;
+}
 
 static int
 open_traced(const char *path, int flags, mode_t mode)
@@ -150,7 +202,7 @@ open_traced(const char *path, int flags, mode_t mode)
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 
 	if (fd >= 0 && fd < TRACED_FD_MAX) {
-		traced[fd] = trace != NULL &&
+		traced[fd] = trace != NULL && !is_reserve(path) &&
 			((flags & O_ACCMODE) != O_RDONLY ||
 				(flags & O_DIRECTORY) != 0);
 		if (traced[fd])
@@ -195,6 +247,8 @@ pwrite64(int fd, const void *data, size_t len, off64_t offset)
 
 	if (stop && trace->stop_after == 0)
 		stand_still();
+	if (!take_room(fd, (uint64_t)offset + len))
+		return -1;
 	n = syscall(SYS_pwrite64, fd, data, len, offset);
 	if (n > 0 && is_traced(fd))
 		put(EVENT_WRITE, fd, (uint64_t)offset, data, (size_t)n);
@@ -206,10 +260,41 @@ pwrite64(int fd, const void *data, size_t len, off64_t offset)
 int
 ftruncate64(int fd, off64_t size)
 {
-	int result = (int)syscall(SYS_ftruncate, fd, size);
+	struct stat st = {.st_size = 0};
+	int result = fstat(fd, &st) == 0 ? (int)syscall(SYS_ftruncate, fd, size)
+					 : -1;
+
+	if (result == 0)
+		give_room((uint64_t)st.st_size, (uint64_t)size);
 
 	if (result == 0 && is_traced(fd))
 		put(EVENT_TRUNCATE, fd, (uint64_t)size, NULL, 0);
+	return result;
+}
+
+int
+ftruncate(int fd, off_t size)
+{
+	return ftruncate64(fd, size);
+}
+
+int
+fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	if (!take_room(fd, (uint64_t)(offset + len)))
+		return -1;
+	return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+}
+
+int
+fstatfs(int fd, struct statfs *out)
+{
+	int result = (int)syscall(SYS_fstatfs, fd, out);
+
+	if (result == 0 && trace != NULL && atomic_load(&trace->limited) != 0) {
+		out->f_bsize = BLOCK;
+		out->f_bavail = atomic_load(&trace->room) / BLOCK;
+	}
 	return result;
 }
 

@@ -20,7 +20,7 @@ EVENT = struct.Struct("=IIQQ")
 class Head(ctypes.Structure):
     _fields_ = [(x, ctypes.c_uint64) for x in (
         "magic", "size", "used", "stop_nth", "stop_kind", "stop_packet",
-        "stop_after", "reached", "silent")]
+        "stop_after", "reached", "silent", "limited", "room")]
 
 
 class Trace:

@@ -215,6 +215,7 @@ class Appliance:
         self.version = 0
         self.zones, self.clients, self.ksks = [], {}, {}
         self.extra_config = ""
+        self.reserve = "1MiB"
         self.start_at_once = start
 
     def path(self, *parts):
@@ -256,7 +257,8 @@ class Appliance:
             "users": self.users(),
             "authority": "{mode: file}",
             "clock": "{synchronised: no}",
-            "journal": f'{{path: "{self.path("state/journal/journal.db")}"}}',
+            "journal": f'{{path: "{self.path("state/journal/journal.db")}",'
+                       f' reserve: {self.reserve}}}',
             "tokens": self.module.entry(self.path("etc/pin.main"))
             if self.module is not None else f"""
   - name: main

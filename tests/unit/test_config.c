@@ -98,6 +98,7 @@ test_defaults(void **state)
 	assert_string_equal(config.listen, "127.0.0.1:8853");
 	assert_string_equal(config.state, "/var/lib/ksk");
 	assert_string_equal(config.journal, "/var/lib/ksk/journal/journal.db");
+	assert_int_equal(config.reserve, 16 << 20);
 	assert_string_equal(config.policy, KSK_SYSCONFDIR "/policy.yaml");
 	assert_string_equal(config.keymap, KSK_SYSCONFDIR "/keymap");
 	assert_string_equal(config.tls_key, KSK_SYSCONFDIR "/tls.key");
@@ -126,7 +127,7 @@ test_every_key(void **state)
 		    "state: /s\npolicy: /p\nkeymap: /k\n"
 		    "tls: {key: /tk, certificate: /tc}\n" USERS
 		    "authority: {mode: file}\n"
-		    "journal: {path: /j/j.db}\n"
+		    "journal: {path: /j/j.db, reserve: 1GiB}\n"
 		    "limits: {connections: 10, connections-per-address: 3,\n"
 		    "         handshake: 1s, idle: 1h, frame: 2s, job: 9s}\n"
 		    "tokens:\n"
@@ -144,6 +145,7 @@ test_every_key(void **state)
 		    "     pin: {prompt: yes}}\n");
 	assert_string_equal(config.listen, "[::1]:853");
 	assert_string_equal(config.journal, "/j/j.db");
+	assert_int_equal(config.reserve, UINT64_C(1) << 30);
 	assert_string_equal(config.tls_certificate, "/tc");
 	assert_int_equal(config.limits.connections_per_address, 3);
 	assert_int_equal(config.limits.idle_ms, 3600000);
@@ -235,6 +237,12 @@ test_refusals_at_the_top(void **state)
 	check_refused(SMALL "tls: {cert: /x}\n", "line 8", "certificate");
 	check_refused(SMALL "journal: {path: j}\n",
 		"journal.path: ", "absolute path");
+	check_refused(SMALL "journal: {reserve: 0MiB}\n",
+		"journal.reserve: ", "from 1MiB to 1GiB");
+	check_refused(SMALL "journal: {reserve: 1025MiB}\n",
+		"journal.reserve: ", "from 1MiB to 1GiB");
+	check_refused(SMALL "journal: {reserve: 16}\n",
+		"journal.reserve: ", "from 1MiB to 1GiB");
 	check_refused(SMALL "authority: {mode: quorum}\n",
 		"line 8, column 19: authority.mode: ", "\"file\"");
 }

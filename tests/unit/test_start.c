@@ -99,12 +99,13 @@ test_signer(void **state)
 {
 	struct ksk_start_signer s = {.journal = "/j",
 		.job_ms = 2000,
+		.reserve = UINT64_C(1) << 40,
 		.token_count = 2,
 		.token = {"a", "b"},
 		.worker_count = 3,
 		.worker_token = {0, 0, 1}};
 	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
-	const size_t count_at = 3 + KSK_ID_LEN + 4 + 4;
+	const size_t count_at = 3 + KSK_ID_LEN + 4 + 4 + 8;
 
 	(void)state;
 	assert_int_equal(ksk_start_signer_write(&s, &buf), KSK_OK);

@@ -351,6 +351,31 @@ test_text_duration(void **state)
 }
 
 static void
+test_text_size(void **state)
+{
+	static const char *const bad[] = {"", "16", "MiB", "16 MiB", "016MiB",
+		"-1MiB", "16MB", "16mib", "16KiB", "1.5GiB", "16MiB ",
+		"1025GiB", "1048577MiB", "99999999999999999999GiB"};
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {{"0MiB", 0}, {"1MiB", 1048576}, {"16MiB", 16777216},
+		{"2GiB", 2147483648u}, {"1024GiB", 1099511627776u}};
+	uint64_t n = 77;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (ksk_text_size(bad[i], &n) != KSK_ERR_BAD_INPUT)
+			fail_msg("accepted: %s", bad[i]);
+		assert_int_equal(n, 77);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(ksk_text_size(good[i].text, &n), KSK_OK);
+		assert_true(n == good[i].bytes);
+	}
+}
+
+static void
 test_text_time(void **state)
 {
 	static const char *const bad[] = {"", "2026-11-01", "1793491200",
@@ -425,6 +450,7 @@ main(void)
 		cmocka_unit_test(test_fault_names_place),
 		cmocka_unit_test(test_text_uint),
 		cmocka_unit_test(test_text_duration),
+		cmocka_unit_test(test_text_size),
 		cmocka_unit_test(test_text_time),
 		cmocka_unit_test(test_text_bool),
 	};
