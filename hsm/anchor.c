@@ -2,6 +2,7 @@
 /* anchor - see anchor.h. */
 #include "hsm/anchor.h"
 
+#include "appliance/base/packet.h"
 #include "hsm/p11.h"
 #include "protocol/wire.h"
 
@@ -42,17 +43,35 @@ read_value(struct ksk_span value, struct ksk_checkpoint *out)
 	return ksk_wire_end(&w) == KSK_OK && form;
 }
 
-static bool
-is_text(const struct ksk_token *token, CK_OBJECT_HANDLE object,
-	CK_ATTRIBUTE_TYPE type, const char *want)
+static enum ksk_err
+compare_text(const struct ksk_token *token, CK_OBJECT_HANDLE object,
+	CK_ATTRIBUTE_TYPE type, const char *want, bool *is_same,
+	struct ksk_fault *fault)
 {
-	struct ksk_fault fault;
 	char text[64];
 	size_t len = 0;
+	enum ksk_err r = ksk_p11_attribute(
+		token, object, type, text, sizeof(text), &len, fault);
 
-	return ksk_p11_attribute(token, object, type, text, sizeof(text), &len,
-		       &fault) == KSK_OK &&
-		len == strlen(want) && memcmp(text, want, len) == 0;
+	/* One that does not fit, or is not there, is another one. */
+	*is_same = r == KSK_OK && len == strlen(want) &&
+		memcmp(text, want, len) == 0;
+	return r == KSK_ERR_NOT_FOUND ? KSK_OK : r;
+}
+
+/* A call that fails says nothing about whose the object is: an anchor that is
+ * there must not be told as gone. */
+static enum ksk_err
+look_at(const struct ksk_token *token, CK_OBJECT_HANDLE object, bool *is_ours,
+	struct ksk_fault *fault)
+{
+	enum ksk_err r = compare_text(
+		token, object, CKA_LABEL, label, is_ours, fault);
+
+	if (r != KSK_OK || !*is_ours)
+		return r;
+	return compare_text(
+		token, object, CKA_APPLICATION, application, is_ours, fault);
 }
 
 static enum ksk_err
@@ -87,11 +106,16 @@ find_ours(const struct ksk_token *token, CK_OBJECT_HANDLE **out_handles,
 
 	if (r != KSK_OK)
 		return r;
-	for (size_t i = 0; i < count; i++) {
-		if (is_text(token, handles[i], CKA_LABEL, label) &&
-			is_text(token, handles[i], CKA_APPLICATION,
-				application))
+	for (size_t i = 0; i < count && r == KSK_OK; i++) {
+		bool is_ours = false;
+
+		r = look_at(token, handles[i], &is_ours, fault);
+		if (is_ours)
 			handles[ours++] = handles[i];
+	}
+	if (r != KSK_OK) {
+		free(handles);
+		return r;
 	}
 	*out_handles = handles;
 	*out_count = ours;
@@ -103,7 +127,7 @@ ksk_anchor_read(const struct ksk_token *token, struct ksk_checkpoint *out,
 	size_t max, size_t *out_count, struct ksk_fault *fault)
 {
 	CK_OBJECT_HANDLE *handles = NULL;
-	size_t count = 0;
+	size_t count = 0, good = 0;
 	enum ksk_err r = find_ours(token, &handles, &count, fault);
 
 	if (r == KSK_OK && count > max) {
@@ -111,10 +135,18 @@ ksk_anchor_read(const struct ksk_token *token, struct ksk_checkpoint *out,
 			label, max);
 		r = KSK_ERR_TOO_LARGE;
 	}
-	for (size_t i = 0; i < count && r == KSK_OK; i++)
-		r = read_one(token, handles[i], &out[i], fault);
+	for (size_t i = 0; i < count && r == KSK_OK; i++) {
+		r = read_one(token, handles[i], &out[good], fault);
+		if (r == KSK_OK)
+			good++;
+		/* Cut off while it was made: the one before it counts. */
+		if (r == KSK_ERR_MALFORMED && (good > 0 || i + 1 < count))
+			r = KSK_OK;
+	}
+	if (r == KSK_OK && good == 0 && count > 0)
+		r = KSK_ERR_MALFORMED;
 	if (r == KSK_OK)
-		*out_count = count;
+		*out_count = good;
 	free(handles);
 	return r;
 }
@@ -163,26 +195,86 @@ check(const struct ksk_token *token, CK_OBJECT_HANDLE object,
 	return KSK_OK;
 }
 
+static enum ksk_err
+destroy(const struct ksk_token *token, CK_OBJECT_HANDLE object,
+	struct ksk_fault *fault)
+{
+	CK_RV rv = token->module.f->C_DestroyObject(token->session, object);
+
+	/* Somebody else has removed it: it is gone. */
+	return rv == CKR_OK || rv == CKR_OBJECT_HANDLE_INVALID
+		? KSK_OK
+		: ksk_p11_fail(fault, "C_DestroyObject", rv);
+}
+
+/* Returns the place of the anchor of a journal that counts, 0 if none does. */
+static size_t
+find_newest(const struct ksk_token *token, const CK_OBJECT_HANDLE *handles,
+	size_t count, const struct ksk_checkpoint *anchor)
+{
+	struct ksk_fault fault;
+	uint64_t number = 0;
+	size_t best = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct ksk_checkpoint one;
+
+		if (read_one(token, handles[i], &one, &fault) != KSK_OK ||
+			memcmp(one.journal, anchor->journal, KSK_ID_LEN) != 0 ||
+			one.number < number)
+			continue;
+		number = one.number;
+		best = i;
+	}
+	return best;
+}
+
+/* After many ends between the making of one and the destroying of another, or
+ * at a token that destroys nothing, no more are made than can be read. */
+static enum ksk_err
+make_room(const struct ksk_token *token, CK_OBJECT_HANDLE *handles,
+	size_t *count, const struct ksk_checkpoint *anchor,
+	struct ksk_fault *fault)
+{
+	size_t kept;
+	enum ksk_err r = KSK_OK;
+
+	if (*count < KSK_ANCHOR_COUNT_MAX)
+		return KSK_OK;
+	kept = find_newest(token, handles, *count, anchor);
+	for (size_t i = 0; i < *count && r == KSK_OK; i++) {
+		if (i != kept)
+			r = destroy(token, handles[i], fault);
+	}
+	if (r == KSK_OK) {
+		handles[0] = handles[kept];
+		*count = 1;
+	}
+	return r;
+}
+
 enum ksk_err
 ksk_anchor_write(const struct ksk_token *token,
 	const struct ksk_checkpoint *anchor, struct ksk_fault *fault)
 {
 	CK_OBJECT_HANDLE *older = NULL;
 	CK_OBJECT_HANDLE object = 0;
+	struct ksk_fault other;
 	size_t count = 0;
 	enum ksk_err r = find_ours(token, &older, &count, fault);
 
 	if (r == KSK_OK)
-		r = create(token, anchor, &object, fault);
+		r = make_room(token, older, &count, anchor, fault);
 	if (r == KSK_OK)
+		r = create(token, anchor, &object, fault);
+	if (r == KSK_OK) {
 		r = check(token, object, anchor, fault);
-	for (size_t i = 0; i < count && r == KSK_OK; i++) {
-		CK_RV rv = token->module.f->C_DestroyObject(
-			token->session, older[i]);
-		/* Somebody else has removed it: it is gone. */
-		if (rv != CKR_OK && rv != CKR_OBJECT_HANDLE_INVALID)
-			r = ksk_p11_fail(fault, "C_DestroyObject", rv);
+		/* The older one still counts. */
+		if (r != KSK_OK)
+			ksk_ignore(destroy(token, object, &other));
 	}
+	for (size_t i = 0; i < count && r == KSK_OK; i++)
+		r = destroy(token, older[i], fault);
 	free(older);
 	return r;
 }

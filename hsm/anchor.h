@@ -4,8 +4,10 @@
  * journal id, record number, record hash and time. A new one is made and read
  * again before older ones are destroyed; none is ever changed: SoftHSM refuses
  * C_SetAttributeValue on it, and tpm2-pkcs11 says OK and keeps the old value.
- * After a crash between the two steps there are two: the newer one counts.
- * Tests: tests/token/test_audit.py
+ * After a crash between the two steps there are two: the newer one counts. A
+ * call that fails or a process that ends at any moment leaves the old one or
+ * the new one or both, and never more than can be read.
+ * Tests: tests/token/test_audit.py, tests/token/test_anchor.py
  */
 #ifndef KSK_HSM_ANCHOR_H
 #define KSK_HSM_ANCHOR_H
@@ -15,8 +17,9 @@
 
 /*
  * Reads all anchors.
- * out: room for max. KSK_ERR_MALFORMED with fault: an object with our label
- * has another form. KSK_ERR_TOO_LARGE: more than max. KSK_ERR_TOKEN.
+ * out: room for max. KSK_ERR_MALFORMED with fault: objects with our label are
+ * there and all have another form; one beside a good one is passed over.
+ * KSK_ERR_TOO_LARGE: more than max. KSK_ERR_TOKEN.
  */
 KSK_MUST_USE enum ksk_err ksk_anchor_read(const struct ksk_token *token,
 	struct ksk_checkpoint *out, size_t max, size_t *out_count,
@@ -27,7 +30,7 @@ KSK_MUST_USE enum ksk_err ksk_anchor_read(const struct ksk_token *token,
  * The session must be writable (struct ksk_token_choice). KSK_ERR_TOKEN with
  * fault: the call and its CKR name; older anchors may still be there, and the
  * new one as well. KSK_ERR_UNSUPPORTED with fault: what was read again is not
- * what was written.
+ * what was written; the older ones are still there.
  */
 KSK_MUST_USE enum ksk_err ksk_anchor_write(const struct ksk_token *token,
 	const struct ksk_checkpoint *anchor, struct ksk_fault *fault);
