@@ -32,7 +32,7 @@ install -m 644 "$build/kskd.service" "$dest$unit/kskd.service"
 install -m 644 firmware-config/systemd/ksk.sysusers "$dest$sysusers/ksk.conf"
 
 install -d -m 755 "$dest$sysconf/ksk"
-for sample in kskd.yaml policy.yaml; do
+for sample in kskd.yaml policy.yaml softhsm2.conf; do
 	[ -e "$dest$sysconf/ksk/$sample" ] ||
 		install -m 644 "firmware-config/$sample" "$dest$sysconf/ksk/$sample"
 done

@@ -134,8 +134,7 @@ print_usage(FILE *out)
 {
 	(void)fprintf(out, "usage: kskadm [-c FILE] VERB [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		(void)fprintf(out, "  %s%s%-*s  %s\n", verbs[i].first,
-			verbs[i].second[0] == '\0' ? "" : " ",
+		(void)fprintf(out, "  %s %-*s  %s\n", verbs[i].first,
 			(int)(16 - strlen(verbs[i].first)), verbs[i].second,
 			verbs[i].summary);
 	(void)fprintf(out,

@@ -28,6 +28,10 @@ prepare_paths(const struct ksk_config_token *token, struct ksk_config_user user)
 		bool there = stat(token->path[i], &st) == 0;
 		enum ksk_err r;
 
+		/* Some are there on some machines only: not an error. */
+		if (!there && (token->path_access[i] & KSK_PATH_WRITE) == 0)
+			ksk_say("%s, which tokens.paths names, does not exist",
+				token->path[i]);
 		if ((token->path_access[i] & KSK_PATH_WRITE) == 0 ||
 			(there && !S_ISDIR(st.st_mode)) ||
 			(there && st.st_uid == user.uid))

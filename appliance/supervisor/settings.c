@@ -73,7 +73,8 @@ load_files(struct ksk_settings *s, struct ksk_fault *fault)
 		return KSK_EXIT_OK;
 	case KSK_ERR_NOT_FOUND:
 		ksk_fault_set(fault,
-			"keymap %s does not exist; run: kskadm init",
+			"keymap %s does not exist: no key may sign; run: "
+			"kskadm key generate, or kskadm key allow",
 			s->config.keymap);
 		return KSK_EXIT_FILE;
 	default:
