@@ -9,6 +9,7 @@
 #include "appliance/base/log.h"
 #include "appliance/signer/load.h"
 #include "appliance/signer/outbox.h"
+#include "appliance/signer/verdict.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -48,16 +49,34 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	/* What is staged before it becomes durable with it; the pipeline acts
 	 * on that at its next commit, never before. */
 	enum ksk_err err = ksk_journal_commit(signer->journal, fault);
+	/* Tried before, when the disk was full: it stood ready. */
+	if (err == KSK_OK && is_recorded(signer, table))
+		return KSK_OK;
 	if (err == KSK_OK)
 		err = ksk_load_attest(signer, table_before(signer), table,
 			record.time, fault);
 	if (err == KSK_OK)
-		err = ksk_load_remember(signer, next);
+		err = ksk_verdict_keep(
+			signer->journal, KSK_VERDICT_IN_FORCE, next);
+	if (err == KSK_OK)
+		err = ksk_verdict_drop(signer->journal);
 	if (err == KSK_OK)
 		err = ksk_journal_stage(signer->journal, &record, hash);
 	if (err == KSK_OK)
 		err = ksk_journal_commit(signer->journal, fault);
 	return err;
+}
+
+/* What was found of a policy when it was judged, at a start.
+ * KSK_ERR_NOT_FOUND: nobody has judged it. */
+static enum ksk_err
+recall(struct ksk_signer *signer, struct ksk_inforce *policy,
+	struct ksk_fault *fault)
+{
+	return ksk_verdict_recall(signer->journal,
+		is_recorded(signer, &policy->table) ? KSK_VERDICT_IN_FORCE
+						    : KSK_VERDICT_AHEAD,
+		policy, fault);
 }
 
 static enum ksk_err
@@ -72,12 +91,12 @@ load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
 		: &signer->inforce;
 	enum ksk_err err = ksk_inforce_load(fd, signer->start.appliance, has,
 		version, hash, signer->keyring, out, fault);
-	/* A start with the policy last recorded: it was judged then. */
-	if (err != KSK_OK ||
-		(before == NULL && is_recorded(signer, &out->table) &&
-			!ksk_load_held_before(signer, &out->table)))
+	if (err != KSK_OK)
 		return err;
-	err = ksk_load_judge(signer, before, out, ksk_clock_now(), fault);
+	err = before == NULL ? recall(signer, out, fault) : KSK_ERR_NOT_FOUND;
+	if (err == KSK_ERR_NOT_FOUND)
+		err = ksk_load_judge(
+			signer, before, out, ksk_clock_now(), fault);
 	if (err != KSK_OK)
 		ksk_inforce_wipe(out);
 	return err;
@@ -91,6 +110,9 @@ ksk_control_first_policy(
 	enum ksk_err err = load(signer, fd, &next, fault);
 	if (err == KSK_OK)
 		err = record_policy(signer, &next, fault);
+	/* One that was agreed to before this life is not any more. */
+	if (err == KSK_OK)
+		err = ksk_verdict_drop(signer->journal);
 	if (err != KSK_OK) {
 		ksk_inforce_wipe(&next);
 		return err;
@@ -142,15 +164,41 @@ commit_policy(struct ksk_signer *signer, uint32_t number)
 }
 
 static void
+forget_prepared(struct ksk_signer *signer)
+{
+	struct ksk_fault fault;
+	if (signer->prepared.table.map == NULL)
+		return;
+	ksk_inforce_wipe(&signer->prepared);
+	signer->policy_unrecorded = false;
+	if (ksk_verdict_drop(signer->journal) == KSK_OK)
+		return;
+	/* With the next commit or with this one. */
+	ksk_ignore(ksk_journal_commit(signer->journal, &fault));
+	ksk_ignore(ksk_verdict_drop(signer->journal));
+}
+
+/* From the agreement on kskd may start the signer anew with this policy. A
+ * journal that can't be written forbids no reload. */
+static void
+keep_verdict(struct ksk_signer *signer)
+{
+	struct ksk_fault fault;
+	if (ksk_verdict_keep(signer->journal, KSK_VERDICT_AHEAD,
+		    &signer->prepared) == KSK_OK)
+		ksk_ignore(ksk_journal_commit(signer->journal, &fault));
+}
+
+static void
 prepare_policy(struct ksk_signer *signer, uint32_t number, int fd)
 {
 	struct ksk_ctl_prepared answer = {.number = number};
 	struct ksk_fault fault = {.text = ""};
-	ksk_inforce_wipe(&signer->prepared);
-	signer->policy_unrecorded = false;
+	forget_prepared(signer);
 	if (load(signer, fd, &signer->prepared, &fault) == KSK_OK) {
 		signer->prepared_number = number;
 		answer.ok = true;
+		keep_verdict(signer);
 	}
 	ksk_text_copy(answer.why, sizeof(answer.why), fault.text);
 	uint8_t room[1024];
@@ -229,7 +277,7 @@ take_number(struct ksk_signer *signer, uint16_t packet, struct ksk_wire *body,
 	else if (packet == KSK_CTL_COMMIT)
 		commit_policy(signer, number);
 	else if (number == signer->prepared_number)
-		ksk_inforce_wipe(&signer->prepared);
+		forget_prepared(signer);
 	return KSK_OK;
 }
 

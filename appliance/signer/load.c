@@ -229,31 +229,6 @@ ksk_load_judge(struct ksk_signer *signer, const struct ksk_inforce *before,
 
 /* ---- held zones ---- */
 
-/* The policy that holds zones, by its hash. */
-static const char held_name[] = "held-by";
-
-bool
-ksk_load_held_before(struct ksk_signer *signer, const struct ksk_table *table)
-{
-	uint8_t room[KSK_HASH_LEN];
-	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
-	struct ksk_fault fault = {.text = ""};
-
-	return ksk_journal_state_get(
-		       signer->journal, held_name, &buf, &fault) == KSK_OK &&
-		buf.len == sizeof(room) &&
-		memcmp(room, table->hash, sizeof(room)) == 0;
-}
-
-enum ksk_err
-ksk_load_remember(struct ksk_signer *signer, const struct ksk_inforce *next)
-{
-	if (memchr(next->held, 1, next->table.zone_count) == NULL)
-		return KSK_OK;
-	return ksk_journal_state_set(signer->journal, held_name,
-		ksk_span_of(next->table.hash, KSK_HASH_LEN));
-}
-
 bool
 ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
 	const char **out_why)

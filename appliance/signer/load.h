@@ -24,16 +24,6 @@ KSK_MUST_USE enum ksk_err ksk_load_judge(struct ksk_signer *signer,
 	const struct ksk_inforce *before, struct ksk_inforce *next,
 	uint64_t now, struct ksk_fault *fault);
 
-/* Returns true if a start with the policy last recorded must judge it again,
- * because it held zones. */
-bool ksk_load_held_before(
-	struct ksk_signer *signer, const struct ksk_table *table);
-
-/* Stages, beside the policy's record, that it holds zones, if it does.
- * KSK_ERR_NO_ROOM: commit first. */
-KSK_MUST_USE enum ksk_err ksk_load_remember(
-	struct ksk_signer *signer, const struct ksk_inforce *next);
-
 /*
  * Returns true if a zone of the policy in force is held; judges it anew, for
  * time may have passed what held it. out_why: the rule and what to do,

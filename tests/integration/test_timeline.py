@@ -72,6 +72,13 @@ class Base(unittest.TestCase):
     def record(self):
         return self.done(self.peer().ask(ap.STATUS))[8]
 
+    def answers(self):
+        try:
+            with self.a.peer() as peer:
+                return peer.ask(ap.STATUS)[2] == ap.DONE
+        except OSError:
+            return False
+
     def kill_signer(self):
         victim = self.a.children()["kskd-signer"][0]
         os.kill(victim, signal.SIGKILL)
@@ -447,6 +454,30 @@ class Adoption(Base):
         self.assertGreater(covered, int(time.time()))
 
 
+    def test_one_that_is_held_holds_no_other(self):
+        """A policy is judged once: when a start finds it again, a zone that
+        could go over to it is signed, whatever another one's past says."""
+        a = self.a
+        other = add_zone(a, "other.example.", 1, 1)
+        self.reload("policy")
+        self.done(a.sign(self.peer(), "other.example.", other))
+        self.assertEqual(a.stop(), 0)
+        name, ksks, _, clients, more = a.zones[1]
+        a.zones[1] = (name, ksks, {"alpha": other[:1]}, clients, more)
+        a.write_policy()
+        for start in range(2):
+            a.start(ready=False)
+            ap.wait_for(self.answers, 20)
+            if start == 0:
+                self.done(a.adopt(self.peer(), self.keyset, self.new[1]))
+            peer = self.peer()
+            ap.wait_for(lambda: a.sign(
+                peer, self.zone, self.keys)[2] == ap.DONE)
+            self.assertEqual(a.sign(peer, "other.example.",
+                                    other[:1])[2], ap.NOT_READY)
+            self.assertEqual(a.stop(), 0)
+
+
 class Load(Base):
     """No policy leaves a zone without an acceptable next set."""
 
@@ -515,13 +546,6 @@ class Load(Base):
         self.reload("policy")
         ap.wait_for(lambda: self.a.sign(
             self.peer(), self.zone, self.keys)[2] == ap.DONE)
-
-    def answers(self):
-        try:
-            with self.a.peer() as peer:
-                return peer.ask(ap.STATUS)[2] == ap.DONE
-        except OSError:
-            return False
 
 
 class Unsigned(Base):
