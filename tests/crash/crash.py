@@ -22,7 +22,8 @@ import appliance as ap  # noqa: E402
 import faulty  # noqa: E402
 import trace as tr  # noqa: E402
 
-INTENT, RESULT, REFUSAL, FAILURE, ABANDONED = 1, 2, 3, 4, 5
+INTENT, RESULT, REFUSAL, FAILURE, ABANDONED, POLICY, ADOPT = range(1, 8)
+REFUSALS = 9
 PROGRAMS = ("kskd", "kskd-frontend", "kskd-policy", "kskd-token")
 
 
@@ -33,7 +34,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.a, self.keyset = a, keyset
         self.halt = threading.Event()
-        self.done = []          # (request body, reply body)
+        self.done = []          # (record number, [digest of an RRSIG])
         self.trouble = []
 
     def run(self):
@@ -51,7 +52,8 @@ class Client(threading.Thread):
                     time.sleep(0.005)
                     continue
                 if reply[2] == ap.DONE:
-                    self.done.append((body, reply[3]))
+                    self.done.append((reply[3][2],
+                                      [digest(x) for x in reply[3][1]]))
                     break
                 if reply[2] not in (ap.NOT_READY, ap.BUSY):
                     self.trouble.append(reply)
@@ -99,16 +101,18 @@ class Crashing(faulty.Faulty):
             client.join(15 * ap.SLOW)
 
     def answers(self):
+        """[(record number, [digest of an RRSIG])] that clients hold."""
         return [x for c in self.clients for x in c.done]
 
     def signed_count(self):
         return sum(len(c.done) for c in self.clients)
 
-    def kill(self, seconds=10):
-        """Kills the signer that stands still; returns whether one did."""
+    def kill(self, seconds=10, over=lambda: False):
+        """Kills the signer that stands still; returns whether one did before
+        that time, or before it was over."""
         end = time.monotonic() + seconds * ap.SLOW
         while not self.trace.head.reached:
-            if time.monotonic() > end:
+            if time.monotonic() > end or over():
                 return False
             time.sleep(0.0005)
         os.kill(self.trace.head.reached, signal.SIGKILL)
@@ -125,44 +129,63 @@ class Crashing(faulty.Faulty):
 # ---- what a journal must say, computed without the product ----
 
 def records_of(path):
-    """[(number, decoded record)] of a closed journal, its chain checked."""
+    """Each decoded record of a closed journal, its chain checked."""
     db = sqlite3.connect(f"file:{path}?immutable=1", uri=True) \
         if not os.path.exists(path + "-wal") else sqlite3.connect(path)
+    before, due = bytes(32), 0
     try:
-        rows = db.execute("SELECT number, body, hash FROM record"
-                          " ORDER BY number").fetchall()
+        for number, body, digest in db.execute(
+                "SELECT number, body, hash FROM record ORDER BY number"):
+            assert number == due, f"record {due} is missing"
+            record = cbor2.loads(body)
+            assert record[1] == number, record
+            before = hashlib.sha256(b"ksk-record-1" + before + body).digest()
+            assert before == digest, f"the chain breaks at record {number}"
+            due += 1
+            yield record
     finally:
         db.close()
-    before, out = bytes(32), []
-    for i, (number, body, digest) in enumerate(rows):
-        assert number == i, f"record {i} is missing"
-        record = cbor2.loads(body)
-        assert record[1] == number, record
-        before = hashlib.sha256(b"ksk-record-1" + before + body).digest()
-        assert before == digest, f"the chain breaks at record {number}"
-        out.append(record)
-    return out
 
 
-def check_records(records):
-    """Every intent has ended exactly once. Returns signatures intended."""
-    ends, intended = {}, 0
-    for record in records:
-        if record[3] in (RESULT, FAILURE, ABANDONED):
-            assert record[8] not in ends, f"intent {record[8]} ended twice"
-            ends[record[8]] = record
-        elif record[3] == INTENT:
-            intended += len(record[9])
-    for record in records:
-        if record[3] == INTENT:
-            assert record[1] in ends, f"intent {record[1]} has no end"
-    return intended
+class Said:
+    """What a journal's records say: a soak leaves millions, so they are
+    looked at once and let go. Every intent has ended exactly once."""
+
+    def __init__(self, path):
+        self.kinds = {}             # kind -> how many
+        self.intended = 0           # signatures
+        self.durable = {}           # digest of an RRSIG -> record number
+        self.adopted = {}           # digest of an RRSIG -> [record number]
+        self.refusals = {}          # TTL of the set -> [record number]
+        self.counted = {}           # refusal -> the last sum
+        opened = set()
+        for record in records_of(path):
+            self._take(record, opened)
+        assert not opened, f"intents without an end: {sorted(opened)}"
+
+    def _take(self, record, opened):
+        number, kind = record[1], record[3]
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        if kind == INTENT:
+            opened.add(number)
+            self.intended += len(record[9])
+        elif kind in (RESULT, FAILURE, ABANDONED):
+            assert record[8] in opened, f"intent {record[8]} ended twice"
+            opened.remove(record[8])
+        if kind == RESULT:
+            for rrsig in record[10]:
+                self.durable[digest(rrsig)] = number
+        elif kind == ADOPT:
+            for rrsig in record[10]:
+                self.adopted.setdefault(digest(rrsig), []).append(number)
+        elif kind == REFUSAL and 5 in record:
+            self.refusals.setdefault(record[5][3], []).append(number)
+        elif kind == REFUSALS:
+            self.counted[record[17].get(1)] = record[17][2]
 
 
-def rrsigs_in(records):
-    """{rrsig: record number}"""
-    return {rrsig: record[1] for record in records if record[3] == RESULT
-            for rrsig in record[10]}
+def digest(rrsig):
+    return hashlib.sha256(rrsig).digest()[:16]
 
 
 class Reopener:

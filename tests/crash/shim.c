@@ -30,6 +30,7 @@
 
 #define TRACE_MAGIC UINT64_C(0x6b736b7472616365)
 #define TRACED_FD_MAX 64
+#define TRACED_PACKET_MAX 64
 
 enum event {
 	EVENT_BOOT = 1,
@@ -47,15 +48,19 @@ struct trace_head {
 	_Atomic uint64_t used;
 	/* Stand still at the stop_nth event (1 = the next) of kind stop_kind
 	 * whose data begins with the two bytes stop_packet (0: any), before or
-	 * after it happens. 0: never. */
+	 * after it happens. 0: never. Events count once a packet stop_from (0:
+	 * from now on) has left. */
 	_Atomic uint64_t stop_nth;
 	uint64_t stop_kind;
 	uint64_t stop_packet;
 	uint64_t stop_after;
+	_Atomic uint64_t stop_from;
 	_Atomic uint64_t reached; /* pid of who stands still */
 	_Atomic uint64_t silent;  /* 1: events are not kept */
 	_Atomic uint64_t limited; /* 1: the disk has so many bytes of … */
 	_Atomic uint64_t room;
+	/* By number: packets that left, or were about to. */
+	_Atomic uint64_t sent[TRACED_PACKET_MAX];
 };
 
 struct event_head {
@@ -83,12 +88,34 @@ is_stop(enum event kind, const void *data, size_t len)
 	const uint8_t *p = data;
 
 	if (trace == NULL || atomic_load(&trace->stop_nth) == 0 ||
-		trace->stop_kind != kind)
+		atomic_load(&trace->stop_from) != 0 || trace->stop_kind != kind)
 		return false;
 	if (trace->stop_packet != 0 &&
 		(len < 2 || trace->stop_packet != (uint64_t)p[0] * 256 + p[1]))
 		return false;
 	return atomic_fetch_sub(&trace->stop_nth, 1) == 1;
+}
+
+/* Before it leaves: who is killed on the way has sent it for all that
+ * anybody knows. */
+static void
+count_packet(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	if (trace != NULL && len >= 2 && p[0] == 0 && p[1] < TRACED_PACKET_MAX)
+		atomic_fetch_add(&trace->sent[p[1]], 1);
+}
+
+/* From here on events count, if they waited for this packet. */
+static void
+packet_left(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	if (trace != NULL && len >= 2 &&
+		atomic_load(&trace->stop_from) == (uint64_t)p[0] * 256 + p[1])
+		atomic_store(&trace->stop_from, 0);
 }
 
 static void
@@ -346,9 +373,12 @@ sendmsg(int fd, const struct msghdr *msg, int flags)
 
 	if (stop && trace->stop_after == 0)
 		stand_still();
+	count_packet(data, len);
 	n = syscall(SYS_sendmsg, fd, msg, flags);
-	if (n >= 0)
+	if (n >= 0) {
 		put(EVENT_SEND, fd, 0, data, len);
+		packet_left(data, len);
+	}
 	if (stop)
 		stand_still();
 	return n;

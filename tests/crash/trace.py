@@ -13,14 +13,18 @@ import struct
 BOOT, OPEN, WRITE, TRUNCATE, SYNC, UNLINK, SEND = range(1, 8)
 MAGIC = 0x6b736b7472616365
 SECTOR = 512
-REPLIES, SIGN_JOBS = 0x21, 0x32     # packets of appliance/base/packet.h
+# Packets of appliance/base/packet.h.
+PREPARED, REPLIES, PINS, SIGN_JOBS, ATTEST, ANCHOR_WRITE = \
+    0x05, 0x21, 0x23, 0x32, 0x36, 0x3a
 EVENT = struct.Struct("=IIQQ")
 
 
 class Head(ctypes.Structure):
     _fields_ = [(x, ctypes.c_uint64) for x in (
         "magic", "size", "used", "stop_nth", "stop_kind", "stop_packet",
-        "stop_after", "reached", "silent", "limited", "room")]
+        "stop_after", "stop_from", "reached", "silent", "limited",
+        "room")] + [
+            ("sent", ctypes.c_uint64 * 64)]
 
 
 class Trace:
@@ -42,12 +46,21 @@ class Trace:
         self.memory.close()
         os.close(self.fd)
 
-    def stop_at(self, kind, nth=1, packet=0, after=False):
-        """The signer stands still at that event; reached then is its pid."""
+    def stop_at(self, kind, nth=1, packet=0, after=False, since=0):
+        """The signer stands still at that event; reached then is its pid.
+        since: a packet that must have left before events count."""
+        self.head.stop_nth = 0
         self.head.reached = 0
         self.head.stop_kind, self.head.stop_packet = kind, packet
-        self.head.stop_after = after
+        self.head.stop_after, self.head.stop_from = after, since
         self.head.stop_nth = nth        # last: now it is in force
+
+    def stop_nowhere(self):
+        self.head.stop_nth = 0
+
+    def sent(self, packet):
+        """How many of them left, or were about to."""
+        return self.head.sent[packet]
 
     def events(self):
         """[(kind, file, offset, data)] so far."""

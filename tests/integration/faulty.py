@@ -58,8 +58,10 @@ class WrongSignature(AssertionError):
 
 
 class Faulty:
-    def __init__(self, workers=2, limits=None, zones=1, start=False):
+    def __init__(self, workers=2, limits=None, zones=1, start=False,
+                 anchor=False):
         self.a = ap.standard(workers=workers, name="fault")
+        self.anchor = anchor
         self.asked = self.signed = 0
         self.channel = None
         try:
@@ -93,6 +95,7 @@ class Faulty:
     uri: "pkcs11:token=ksk"
     pin: {{file: "{a.path('etc/pin.main')}"}}
     workers: {a.workers}
+    anchor: {'yes' if self.anchor else 'no'}
     environment: ["SOFTHSM2_CONF={a.path('etc/softhsm2.conf')}"]
     paths:
       - {{path: "{a.path('tokens')}", access: rw}}
