@@ -10,18 +10,25 @@
 #define RSAMD5 1u
 
 /*
- * RFC 4034 B: the RDATA summed as 16-bit numbers, the carry added once. flags
- * stands in for the first two bytes, so that the tag of the revoked form needs
- * no second RDATA.
+ * RFC 4034 B: the RDATA summed as 16-bit numbers, here those behind the flags,
+ * so that the tag of the revoked form needs no second pass.
  */
-static uint16_t
-compute_tag(struct ksk_span rdata, uint16_t flags)
+static uint32_t
+sum_behind_flags(struct ksk_span rdata)
 {
-	uint32_t sum = flags;
+	uint32_t sum = 0;
+	size_t i = 2;
 
-	for (size_t i = 2; i < rdata.len; i++)
-		sum += i % 2 == 0 ? (uint32_t)rdata.data[i] << 8
-				  : rdata.data[i];
+	for (; i + 1 < rdata.len; i += 2)
+		sum += (uint32_t)rdata.data[i] << 8 | rdata.data[i + 1];
+	return i < rdata.len ? sum + ((uint32_t)rdata.data[i] << 8) : sum;
+}
+
+/* The carry is added once. */
+static uint16_t
+end_tag(uint32_t sum, uint16_t flags)
+{
+	sum += flags;
 	return (uint16_t)(sum + (sum >> 16));
 }
 
@@ -38,7 +45,7 @@ compute_md5_tag(struct ksk_span rdata)
 enum ksk_err
 ksk_dnskey_read(struct ksk_span rdata, struct ksk_dnskey *out_key)
 {
-	/* The sum of compute_tag fits 32 bits for all that a record holds. */
+	/* The sum of a tag fits 32 bits for all that a record holds. */
 	if (rdata.len <= KSK_DNSKEY_HEAD_LEN || rdata.len > UINT16_MAX)
 		return KSK_ERR_MALFORMED;
 	struct ksk_wire w = ksk_wire_of(rdata);
@@ -55,9 +62,11 @@ ksk_dnskey_read(struct ksk_span rdata, struct ksk_dnskey *out_key)
 		key.tag = compute_md5_tag(rdata);
 		key.revoked_tag = key.tag;
 	} else {
-		key.tag = compute_tag(rdata, key.flags);
-		key.revoked_tag = compute_tag(
-			rdata, (uint16_t)(key.flags | KSK_FLAG_REVOKE));
+		uint32_t sum = sum_behind_flags(rdata);
+
+		key.tag = end_tag(sum, key.flags);
+		key.revoked_tag = end_tag(
+			sum, (uint16_t)(key.flags | KSK_FLAG_REVOKE));
 	}
 	*out_key = key;
 	return KSK_OK;

@@ -142,7 +142,8 @@ write_permit(const struct ksk_case *c, struct ksk_permit *out)
 			out->signer[out->signer_count++] = c->standing[i];
 	}
 	out->warning_count = c->warning_count;
-	memcpy(out->warning, c->warning, sizeof(out->warning));
+	memcpy(out->warning, c->warning,
+		c->warning_count * sizeof(c->warning[0]));
 	out->proven = c->proven;
 }
 

@@ -27,18 +27,26 @@ number_key(struct ksk_case *c, struct ksk_case_key *k, struct ksk_span plain)
 	struct ksk_ahead *ahead = &c->ahead;
 	struct ksk_history_key *own = &ahead->key[ahead->key_count];
 
-	memset(own, 0, sizeof(*own));
-	own->flags = k->key.flags & (uint16_t)~KSK_FLAG_REVOKE;
-	/* A digest that can't be computed matches nothing. */
-	ksk_ignore(
-		ksk_ds_build(&c->name, plain, KSK_DIGEST_SHA256, &own->sha256));
-	k->number = ksk_times_find(&c->past, &own->sha256);
+	k->number = ksk_times_find(&c->past, &k->sha256);
 	if (k->number != KSK_HISTORY_NO_KEY)
 		return;
+	memset(own, 0, sizeof(*own));
+	own->flags = k->key.flags & (uint16_t)~KSK_FLAG_REVOKE;
+	own->sha256 = k->sha256;
 	ksk_ignore(
 		ksk_ds_build(&c->name, plain, KSK_DIGEST_SHA384, &own->sha384));
 	k->number = (uint32_t)(c->past.history->key_count + ahead->key_count);
 	ahead->key_count++;
+}
+
+/* True if the DS is that of the key without REVOKE. */
+static bool
+is_plain_ds(const struct ksk_case *c, const struct ksk_case_key *k,
+	struct ksk_span plain, const struct ksk_ds *ds)
+{
+	return ds->digest_type == KSK_DIGEST_SHA256
+		? ksk_ds_equal(ds, &k->sha256)
+		: ksk_ds_matches(ds, &c->name, plain);
 }
 
 static uint32_t
@@ -50,7 +58,7 @@ find_own(const struct ksk_case *c, const struct ksk_case_key *k,
 	for (uint32_t i = 0; i < c->zone->ksks.count; i++) {
 		uint32_t at = c->zone->ksks.first + i;
 
-		if (ksk_ds_matches(&c->table->ksks[at].ds, &c->name, plain))
+		if (is_plain_ds(c, k, plain, &c->table->ksks[at].ds))
 			return at;
 	}
 	return KSK_NOBODY;
@@ -131,6 +139,9 @@ add_record(struct ksk_case *c, struct ksk_span rdata)
 	if (!k->readable)
 		return;
 	plain = plain_form(k, room);
+	/* A digest that can't be computed matches nothing. */
+	ksk_ignore(
+		ksk_ds_build(&c->name, plain, KSK_DIGEST_SHA256, &k->sha256));
 	number_key(c, k, plain);
 	k->own = find_own(c, k, plain);
 	find_owners(c, k);

@@ -14,9 +14,15 @@ ksk_case_matches(const struct ksk_case *c, const struct ksk_case_key *k,
 	if (k->readable && k->rdata.len == 0)
 		return ksk_times_key_is(
 			ksk_times_key(&c->times, k->number), ds);
-	return k->readable && ds->tag == k->key.tag &&
-		ds->algorithm == k->key.algorithm &&
-		ksk_ds_matches(ds, &c->name, k->rdata);
+	if (!k->readable || ds->tag != k->key.tag ||
+		ds->algorithm != k->key.algorithm)
+		return false;
+	/* The digest that was computed is that of the form without REVOKE. */
+	if (ds->digest_type == KSK_DIGEST_SHA256 && k->sha256.digest_len != 0 &&
+		k->sha256.tag == k->key.tag &&
+		(k->key.flags & KSK_FLAG_REVOKE) == 0)
+		return ksk_ds_equal(ds, &k->sha256);
+	return ksk_ds_matches(ds, &c->name, k->rdata);
 }
 
 static void

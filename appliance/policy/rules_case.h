@@ -24,6 +24,8 @@ struct ksk_case_key {
 				* being loaded) */
 	bool readable;         /* else nothing below means anything */
 	struct ksk_dnskey key; /* flags, algorithm and tag if known by its DS */
+	struct ksk_ds sha256;  /* of the record without REVOKE, computed once;
+	                        * of a set's keys only, else zeroed */
 	uint32_t number;       /* in the history and behind it */
 	uint32_t own;          /* ksks: ours, the REVOKE bit aside */
 	uint32_t cosigner;     /* cosigners: pinned, `until` aside */

@@ -15,13 +15,9 @@ static void
 prepare(const struct ksk_ticket *ticket, const struct ksk_job *job,
 	const struct ksk_keyring_key *key, struct ksk_rrsig *out_rrsig)
 {
-	struct ksk_dnskey dnskey;
-	if (ksk_dnskey_read(ksk_span_of(key->dnskey, key->dnskey_len),
-		    &dnskey) != KSK_OK)
-		abort(); /* read when it was found */
 	ksk_rrsig_prepare(&ticket->request.sign.rrset, ticket->window,
-		dnskey.algorithm,
-		job->revoked ? dnskey.revoked_tag : dnskey.tag, out_rrsig);
+		key->ds.algorithm, job->revoked ? key->revoked_tag : key->tag,
+		out_rrsig);
 	out_rrsig->signature = ksk_span_of(job->signature, job->signature_len);
 }
 

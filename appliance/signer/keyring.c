@@ -280,8 +280,10 @@ ksk_keyring_answer(
 		return set_missing(key,
 			"the token's key is not the one that the policy pins");
 	struct ksk_verify_key *verify = NULL;
+	struct ksk_dnskey fields;
 	uint8_t *copy = malloc(dnskey.len);
-	if (copy == NULL || ksk_verify_key_new(dnskey, &verify) != KSK_OK) {
+	if (copy == NULL || ksk_dnskey_read(dnskey, &fields) != KSK_OK ||
+		ksk_verify_key_new(dnskey, &verify) != KSK_OK) {
 		free(copy);
 		return set_missing(
 			key, "the token's public key can't be used to verify");
@@ -290,6 +292,8 @@ ksk_keyring_answer(
 	memcpy(copy, dnskey.data, dnskey.len);
 	key->dnskey = copy;
 	key->dnskey_len = dnskey.len;
+	key->tag = fields.tag;
+	key->revoked_tag = fields.revoked_tag;
 	key->verify = verify;
 	key->state = KSK_KEY_FOUND;
 	return true;

@@ -30,6 +30,7 @@ struct ksk_keyring_key {
 	enum ksk_key_state state;
 	uint8_t *dnskey; /* RDATA with flags 257, owned */
 	size_t dnskey_len;
+	uint16_t tag, revoked_tag;     /* of it, without and with REVOKE */
 	struct ksk_verify_key *verify; /* owned */
 	char *why;                     /* owned, NULL if none */
 };

@@ -69,12 +69,27 @@ is_signer(const struct ksk_history_key *key, const struct ksk_ds *signer,
 	return false;
 }
 
+/* What a key that the timeline does not know would be. */
+static void
+make_key(const struct ksk_timeline *timeline, struct ksk_span plain,
+	const struct ksk_ds *sha256, uint16_t flags,
+	struct ksk_history_key *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->flags = flags;
+	out->sha256 = *sha256;
+	if (ksk_ds_build(&timeline->zone, plain, KSK_DIGEST_SHA384,
+		    &out->sha384) != KSK_OK)
+		abort(); /* OpenSSL has this digest */
+}
+
 /* One DNSKEY. A KSK is known by its form without REVOKE (RFC 5011 2.1). */
 static void
 take_key(const struct ksk_timeline *timeline, struct ksk_span rdata,
 	const struct ksk_ds *signer, size_t signer_count, struct content *out)
 {
 	struct ksk_dnskey dnskey;
+	struct ksk_ds sha256;
 	uint8_t plain[KSK_RDATA_MAX];
 	if (rdata.len > sizeof(plain) ||
 		ksk_dnskey_read(rdata, &dnskey) != KSK_OK)
@@ -82,17 +97,19 @@ take_key(const struct ksk_timeline *timeline, struct ksk_span rdata,
 	memcpy(plain, rdata.data, rdata.len);
 	if ((dnskey.flags & ~KSK_FLAG_REVOKE) == (KSK_FLAG_ZONE | KSK_FLAG_SEP))
 		plain[1] &= (uint8_t)~KSK_FLAG_REVOKE;
-	struct ksk_history_key *key = &out->key[out->count];
+	const struct ksk_history_key *key = &out->key[out->count];
 	struct ksk_history_member *member = &out->member[out->count];
 	const struct ksk_span bytes = ksk_span_of(plain, rdata.len);
-	memset(key, 0, sizeof(*key));
-	key->flags = dnskey.flags & (uint16_t)~KSK_FLAG_REVOKE;
-	if (ksk_ds_build(&timeline->zone, bytes, KSK_DIGEST_SHA256,
-		    &key->sha256) != KSK_OK ||
-		ksk_ds_build(&timeline->zone, bytes, KSK_DIGEST_SHA384,
-			&key->sha384) != KSK_OK)
-		abort(); /* OpenSSL has these digests */
-	member->key = ksk_history_find(&timeline->history, &key->sha256);
+	if (ksk_ds_build(&timeline->zone, bytes, KSK_DIGEST_SHA256, &sha256) !=
+		KSK_OK)
+		abort(); /* OpenSSL has this digest */
+	member->key = ksk_history_find(&timeline->history, &sha256);
+	if (member->key == KSK_HISTORY_NO_KEY)
+		make_key(timeline, bytes, &sha256,
+			dnskey.flags & (uint16_t)~KSK_FLAG_REVOKE,
+			&out->key[out->count]);
+	else
+		key = &timeline->key[member->key];
 	member->revoked = (dnskey.flags & KSK_FLAG_REVOKE) != 0;
 	member->signs = is_signer(key, signer, signer_count);
 	out->count++;

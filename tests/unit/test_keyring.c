@@ -61,6 +61,10 @@ test_the_pinned_key_is_found(void **state)
 	assert_true(ksk_keyring_answer(w->key, good, ""));
 	assert_int_equal(w->key->state, KSK_KEY_FOUND);
 	assert_non_null(w->key->verify);
+	struct ksk_dnskey fields;
+	assert_int_equal(ksk_dnskey_read(good, &fields), KSK_OK);
+	assert_int_equal(w->key->tag, fields.tag);
+	assert_int_equal(w->key->revoked_tag, fields.revoked_tag);
 	assert_false(ksk_keyring_answer(w->key, good, ""));
 }
 
