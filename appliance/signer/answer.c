@@ -96,7 +96,8 @@ ksk_answer_signed(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	body->policy_version = ticket->policy_version;
 	body->window = ticket->window;
 	body->warning_count = ticket->warning_count;
-	memcpy(body->warning, ticket->warning, sizeof(body->warning));
+	memcpy(body->warning, ticket->warning,
+		ticket->warning_count * sizeof(ticket->warning[0]));
 	ksk_answer_encode(signer, ticket);
 }
 

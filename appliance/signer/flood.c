@@ -207,6 +207,8 @@ ksk_flood_look(struct ksk_flood *flood, struct ksk_record *record,
 	}
 	if (beyond)
 		*out_busy = seconds_left(entry, now_ms);
+	if (flood->due_ms > now_ms + KSK_FLOOD_MS)
+		flood->due_ms = now_ms + KSK_FLOOD_MS;
 	*out_entry = entry;
 	return KSK_OK;
 }
@@ -230,18 +232,26 @@ struct ksk_flood_entry *
 ksk_flood_due(struct ksk_flood *flood, bool all, uint64_t now_ms, uint64_t now,
 	struct ksk_record *out_record)
 {
+	uint64_t next_ms = UINT64_MAX;
+
+	/* Asked in every turn of the loop, and the list is long. */
+	if (!all && now_ms < flood->due_ms)
+		return NULL;
 	for (size_t i = 0; i < KSK_FLOOD_MAX; i++) {
 		struct ksk_flood_entry *e = &flood->entry[i];
 		bool over = now_ms - e->begin_ms >= KSK_FLOOD_MS;
-		if (!e->open || (!over && !all))
+		if (!e->open)
 			continue;
-		if (e->count.count > e->told) {
+		if ((over || all) && e->count.count > e->told) {
 			make_count(out_record, e->pin, now, &e->count);
 			return e;
 		}
 		if (over)
 			e->open = false;
+		else if (e->begin_ms + KSK_FLOOD_MS < next_ms)
+			next_ms = e->begin_ms + KSK_FLOOD_MS;
 	}
+	flood->due_ms = next_ms;
 	return NULL;
 }
 

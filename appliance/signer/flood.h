@@ -41,6 +41,7 @@ struct ksk_flood_entry {
 
 /* Zero it. */
 struct ksk_flood {
+	uint64_t due_ms; /* no entry's minute is over before */
 	struct ksk_flood_entry entry[KSK_FLOOD_MAX];
 };
 

@@ -13,13 +13,23 @@
 /* How often the file accept is looked for while something is held. */
 #define ACCEPT_MS 1000u
 
-static struct ksk_clock_reading
-read_clocks(void)
+void
+ksk_hold_turn(struct ksk_signer *signer)
 {
+	signer->sync_asked = false;
+}
+
+static struct ksk_clock_reading
+read_clocks(struct ksk_signer *signer)
+{
+	if (!signer->sync_asked) {
+		signer->sync_asked = true;
+		signer->synchronised = ksk_clock_synchronised();
+	}
 	return (struct ksk_clock_reading){
 		.now = ksk_clock_now(),
 		.boot_ms = ksk_clock_mono_ms(),
-		.synchronised = ksk_clock_synchronised(),
+		.synchronised = signer->synchronised,
 	};
 }
 
@@ -69,7 +79,7 @@ tell_clock(struct ksk_signer *signer, bool held)
 enum ksk_state
 ksk_hold_state(struct ksk_signer *signer, const char **out_why)
 {
-	struct ksk_clock_reading reading = read_clocks();
+	struct ksk_clock_reading reading = read_clocks(signer);
 	enum ksk_state state = ksk_anchorage_state(signer, out_why);
 	bool good = ksk_clockguard_look(&signer->clock, &reading);
 
@@ -100,7 +110,7 @@ look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 	if ((taken & KSK_ACCEPTED_RESTORE) != 0)
 		ksk_anchorage_accept(signer);
 	if ((taken & KSK_ACCEPTED_CLOCK) != 0) {
-		struct ksk_clock_reading reading = read_clocks();
+		struct ksk_clock_reading reading = read_clocks(signer);
 		ksk_clockguard_accept(&signer->clock, &reading);
 	}
 }

@@ -15,6 +15,10 @@
 KSK_MUST_USE enum ksk_err ksk_hold_begin(
 	struct ksk_signer *signer, struct ksk_fault *fault);
 
+/* At the begin of each turn of the loop: whether the kernel's clock is
+ * synchronised is asked once in it, at first need. */
+void ksk_hold_turn(struct ksk_signer *signer);
+
 /* Returns READY, RESTORED, CLOCK_HOLD, or TOKEN_DOWN while the anchor is not
  * read yet; looks at the clocks. out_why: borrowed, "" when ready. */
 enum ksk_state ksk_hold_state(struct ksk_signer *signer, const char **out_why);

@@ -74,7 +74,8 @@ ksk_journal_stage(struct ksk_journal *journal, struct ksk_record *record,
 	if (err == KSK_OK) {
 		next.encoded = ksk_span_of(
 			journal->arena.data + at, journal->arena.len - at);
-		err = ksk_record_hash(before.hash, next.encoded, next.hash);
+		err = ksk_record_hasher_run(
+			journal->hasher, before.hash, next.encoded, next.hash);
 	}
 	if (err != KSK_OK) {
 		journal->arena.len = at;

@@ -56,6 +56,7 @@ struct ksk_journal {
 	char path[KSK_PATH_CAP];
 	struct ksk_reserve reserve;
 	uint8_t id[KSK_ID_LEN];
+	struct ksk_record_hasher *hasher; /* owned */
 	struct ksk_head head;
 	uint64_t commits; /* that wrote something, since it was opened */
 	bool has_policy;

@@ -252,7 +252,8 @@ follow(struct ksk_journal *journal, sqlite3_stmt *st, bool first)
 							 : journal->head.hash;
 		if ((next.number != 0 &&
 			    next.number != journal->head.number + 1) ||
-			ksk_record_hash(before, body, hash) != KSK_OK ||
+			ksk_record_hasher_run(journal->hasher, before, body,
+				hash) != KSK_OK ||
 			memcmp(hash, next.hash, sizeof(hash)) != 0)
 			return false;
 	}
@@ -472,7 +473,8 @@ ksk_journal_open(const char *path, const uint8_t appliance[KSK_ID_LEN],
 
 	struct ksk_journal *journal = calloc(1, sizeof(*journal));
 	uint8_t *arena = malloc(KSK_ARENA_CAP);
-	if (journal == NULL || arena == NULL) {
+	if (journal == NULL || arena == NULL ||
+		ksk_record_hasher_new(&journal->hasher) != KSK_OK) {
 		free(journal);
 		free(arena);
 		ksk_fault_set(fault, "no memory for the journal");
@@ -516,6 +518,7 @@ ksk_journal_close(struct ksk_journal **journal)
 		(void)sqlite3_finalize(j->statement[i]);
 	(void)sqlite3_close(j->db);
 	ksk_reserve_close(&j->reserve);
+	ksk_record_hasher_free(&j->hasher);
 	free(j->arena.data);
 	free(j);
 	*journal = NULL;

@@ -348,6 +348,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 		struct ksk_fault fault = {.text = "poll fails"};
 		give_up("poll", &fault, KSK_EXIT_INTERNAL);
 	}
+	ksk_hold_turn(signer);
 	read_all(signer, &p, packet);
 	uint64_t now_ms = ksk_clock_mono_ms();
 	report_overdue(signer, now_ms);

@@ -94,7 +94,8 @@ keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ticket->window = permit->window;
 	ticket->proven = permit->proven;
 	ticket->warning_count = permit->warning_count;
-	memcpy(ticket->warning, permit->warning, sizeof(ticket->warning));
+	memcpy(ticket->warning, permit->warning,
+		permit->warning_count * sizeof(permit->warning[0]));
 	ticket->job_count = permit->signer_count;
 	for (size_t i = 0; i < permit->signer_count; i++) {
 		ticket->job[i].key =

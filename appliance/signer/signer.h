@@ -51,7 +51,8 @@ struct ksk_signer {
 
 	/* what holds the whole (hold.c) */
 	struct ksk_clockguard clock;
-	bool clock_held; /* as the log was told */
+	bool clock_held;               /* as the log was told */
+	bool sync_asked, synchronised; /* in this turn of the loop */
 	struct ksk_anchorage anchorage;
 	uint64_t accept_ms; /* when the file accept is looked for next */
 
