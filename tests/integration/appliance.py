@@ -22,7 +22,10 @@ import cbor2
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("KSK_BUILD", "build"))
-SLOW = 5 if os.environ.get("KSK_BUILD", "").endswith("asan") else 1
+PLAIN = not os.environ.get("KSK_BUILD", "").endswith("asan")
+# How much longer than promised a thing may take: the machine is shared, and a
+# sanitizer slows it further. What is promised is measured by soaks and benches.
+SLOW = 3 if PLAIN else 10
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 USERS = {"frontend": 64810, "signer": 64811, "policy": 64812, "token": 64813}
 

@@ -257,7 +257,7 @@ class Faulty:
                 report = None
             elif "peer-broken" in line:
                 bad.append(line)
-            elif ap.SLOW == 1 and not re.match(
+            elif ap.PLAIN and not re.match(
                     r"kskd(-\w+)?: (error|warn|info) [a-z-]+: \S", line):
                 bad.append(f"an odd line: {line!r}")
         return bad + ([report] if report else [])

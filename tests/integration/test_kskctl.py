@@ -852,7 +852,7 @@ class Connections(Case):
                 connection.send(reply)
         self.fake.sign_body = cut
         self.server.serve = serve
-        step = 1 if ap.SLOW == 1 else 9
+        step = 1 if ap.PLAIN else 9
         while len(at) < 3 or at[0] < at[2]:
             at[1] = ("FIN", "BYE", "RST")[at[0] % 3]
             done = self.sign("--tries", "1", "--output", output, self.input,

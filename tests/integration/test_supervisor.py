@@ -23,7 +23,7 @@ SANITIZED = True  # runs in the sanitized half of the suite too
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(TOP, os.environ.get("KSK_BUILD", "build"))
-SLOW = 5 if os.environ.get("KSK_BUILD", "").endswith("asan") else 1
+SLOW = 10 if os.environ.get("KSK_BUILD", "").endswith("asan") else 3
 ROOT = os.geteuid() == 0
 PROGRAMS = ("kskd-frontend", "kskd-signer", "kskd-token", "kskd-policy")
 FRONTEND, SIGNER, TOKEN = PROGRAMS[:3]
