@@ -445,6 +445,20 @@ say_added(const struct export *e)
 			state->checkpoint_count);
 }
 
+/* A file that holds no record would only be in the way. Its lock is still
+ * held; a file of another name by now is not this one. */
+static void
+remove_empty(const struct export *e)
+{
+	struct stat open_one, named;
+
+	if (fstat(fileno(e->file), &open_one) == 0 &&
+		stat(e->options->out, &named) == 0 &&
+		open_one.st_dev == named.st_dev &&
+		open_one.st_ino == named.st_ino)
+		(void)unlink(e->options->out);
+}
+
 static enum ksk_ctl_exit
 run(struct export *e)
 {
@@ -464,7 +478,11 @@ run(struct export *e)
 		err = write_mark(e, &fault);
 	}
 	if (err == KSK_OK) {
-		if (!e->broken)
+		bool empty = ksk_chain_state(e->chain)->count == 0;
+
+		if (empty)
+			remove_empty(e);
+		if (!e->broken && !(empty && exit != KSK_CTL_DONE))
 			say_added(e);
 		return exit;
 	}

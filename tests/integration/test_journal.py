@@ -444,12 +444,13 @@ class Exporting(Cli):
     def test_the_right_is_needed(self):
         self.write_profile("auto")
         self.assertIn("the right journal", self.export(code=REFUSED).err)
-        self.assertEqual(self.data(), b"")
+        self.assertFalse(os.path.exists(self.out))
 
     def test_nobody_there(self):
         self.write_profile("auditor", port=ap.free_port())
         self.ctl("--tries", "1", "export", "--out", self.out,
                  code=UNREACHABLE)
+        self.assertFalse(os.path.exists(self.out))
 
     def test_no_checkpoint_without_an_audit_key(self):
         out = os.path.join(self.dir, "checkpoint")
