@@ -13,7 +13,7 @@ compile_client(struct ksk_work *work, const struct ksk_at *at,
 	const struct ksk_doc_client *doc)
 {
 	static const char *const rights[] = {
-		"read", "sign", "submit", "journal", NULL};
+		"read", "sign", "submit", "journal", "announce", NULL};
 	struct ksk_client client;
 
 	/* Padding too: tables of one text are equal byte for byte. */

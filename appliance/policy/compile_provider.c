@@ -2,16 +2,14 @@
 /*
  * Providers of a zone: their state, where their keys come from, and the keys.
  */
+#include "appliance/policy/certificate.h"
 #include "appliance/policy/compile_work.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <string.h>
 
 static void
 compile_key(struct ksk_work *work, const struct ksk_at *at,
-	const struct ksk_doc_key *doc, const struct ksk_zone *zone,
-	bool announced)
+	const struct ksk_doc_key *doc, const struct ksk_zone *zone)
 {
 	struct ksk_policy_key key;
 
@@ -23,43 +21,17 @@ compile_key(struct ksk_work *work, const struct ksk_at *at,
 		ksk_compile_pin(
 			work, &key.ds, "providers", at->up->index, at->index);
 	(void)ksk_value_time(work, at, "retired", doc->retired, &key.retired);
-	if (ksk_value_bool(
-		    work, at, "withdrawn", doc->withdrawn, &key.withdrawn) &&
-		announced && key.withdrawn == 0)
-		ksk_work_fault(work, at, NULL,
-			"this provider announces its keys; only keys with "
-			"withdrawn: yes stand here");
+	(void)ksk_value_bool(
+		work, at, "withdrawn", doc->withdrawn, &key.withdrawn);
 	ksk_vec_put(work, &work->part[KSK_SECTION_KEYS], &key);
-}
-
-/* Exactly one X.509 certificate in PEM form. */
-static bool
-is_certificate(const char *text)
-{
-	BIO *bio = BIO_new_mem_buf(text, -1);
-	X509 *first = NULL, *second = NULL;
-	bool one;
-
-	if (bio == NULL)
-		return false;
-	first = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	if (first != NULL)
-		second = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	one = first != NULL && second == NULL;
-	X509_free(first);
-	X509_free(second);
-	BIO_free(bio);
-	ERR_clear_error();
-	return one;
 }
 
 static void
 compile_certificate(struct ksk_work *work, const struct ksk_at *at,
 	const char *text, struct ksk_policy_provider *p)
 {
-	struct ksk_vec *pool = &work->part[KSK_SECTION_POOL];
+	struct ksk_fault fault = {""};
 
-	p->certificate.first = (uint32_t)pool->count;
 	if (p->announced == 0) {
 		if (text != NULL)
 			ksk_work_fault(work, at, "certificate",
@@ -67,15 +39,16 @@ compile_certificate(struct ksk_work *work, const struct ksk_at *at,
 				"certificate; remove it");
 		return;
 	}
-	if (text == NULL || !is_certificate(text)) {
-		ksk_work_fault(work, at, text == NULL ? NULL : "certificate",
+	if (text == NULL)
+		ksk_work_fault(work, at, NULL,
 			"source: announced needs `certificate: |` with one "
 			"X.509 certificate in PEM form below it");
-		return;
-	}
-	p->certificate.count = (uint32_t)strlen(text);
-	for (size_t i = 0; text[i] != '\0'; i++)
-		ksk_vec_put(work, pool, &text[i]);
+	else if (ksk_certificate_read(text, p->announcer, &fault) != KSK_OK)
+		ksk_work_fault(work, at, "certificate",
+			"%s; write `certificate: |` and below it, indented, "
+			"the certificate whose key signs this provider's "
+			"announcements",
+			fault.text);
 }
 
 static void
@@ -124,7 +97,7 @@ compile_provider(struct ksk_work *work, const struct ksk_at *at,
 	for (size_t i = 0; i < doc->keys_count; i++) {
 		struct ksk_at here = {.up = at, .key = "keys", .index = i};
 
-		compile_key(work, &here, &doc->keys[i], zone, p.announced != 0);
+		compile_key(work, &here, &doc->keys[i], zone);
 	}
 	ksk_vec_put(work, &work->part[KSK_SECTION_PROVIDERS], &p);
 }

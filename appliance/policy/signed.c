@@ -2,6 +2,8 @@
 /* signed - see signed.h. */
 #include "appliance/policy/signed.h"
 
+#include "appliance/policy/certificate.h"
+
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -13,8 +15,6 @@
 
 /* What CMS adds around a document: 16 signatures and their certificates. */
 #define CMS_OVERHEAD_MAX (512u * 1024u)
-#define RSA_BITS_MIN 2048
-#define RSA_BITS_MAX 8192
 
 /* OBJ_get: exactly one attribute with exactly one value (RFC 5652 11). */
 #define EXACTLY_ONE (-3)
@@ -33,45 +33,6 @@ static void
 reject(struct ksk_signed_by *by, const char *why)
 {
 	(void)snprintf(by->why, sizeof(by->why), "%s", why);
-}
-
-/* ---- the key ---- */
-
-static const char *
-key_trouble(EVP_PKEY *key)
-{
-	char group[32];
-	size_t len = 0;
-	int bits = EVP_PKEY_get_bits(key);
-
-	switch (EVP_PKEY_get_base_id(key)) {
-	case EVP_PKEY_RSA:
-		if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
-			return "an RSA key must have 2048 to 8192 bits";
-		return NULL;
-	case EVP_PKEY_EC:
-		if (EVP_PKEY_get_group_name(key, group, sizeof(group), &len) !=
-				1 ||
-			(strcmp(group, "prime256v1") != 0 &&
-				strcmp(group, "secp384r1") != 0))
-			return "an EC key must be on P-256 or P-384";
-		return NULL;
-	default:
-		return "the key must be RSA, or EC on P-256 or P-384";
-	}
-}
-
-static bool
-pin_of(X509 *certificate, uint8_t out_pin[KSK_PIN_LEN])
-{
-	uint8_t *der = NULL;
-	int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-	bool done = len > 0 &&
-		EVP_Digest(der, (size_t)len, out_pin, NULL, EVP_sha256(),
-			NULL) == 1;
-
-	OPENSSL_free(der);
-	return done;
 }
 
 /* ---- one signature ---- */
@@ -158,11 +119,11 @@ judge(CMS_SignerInfo *info, STACK_OF(X509) * certificates,
 		return;
 	}
 	key = X509_get0_pubkey(certificate);
-	if (key == NULL || !pin_of(certificate, by->pin)) {
+	if (key == NULL || !ksk_certificate_pin(certificate, by->pin)) {
 		reject(by, "its certificate's key can't be read");
 		return;
 	}
-	trouble = key_trouble(key);
+	trouble = ksk_certificate_key_trouble(key);
 	if (trouble == NULL)
 		trouble = attributes_trouble(info, content);
 	if (trouble == NULL) {

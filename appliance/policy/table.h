@@ -16,6 +16,7 @@
 #define KSK_MAY_SIGN 2u
 #define KSK_MAY_SUBMIT 4u
 #define KSK_MAY_JOURNAL 8u
+#define KSK_MAY_ANNOUNCE 16u
 
 /* bits of zone.types */
 #define KSK_SIGNS_DNSKEY 1u
@@ -63,13 +64,15 @@ struct ksk_policy_key {
 
 struct ksk_policy_provider {
 	char name[KSK_LABEL_CAP];
-	uint8_t state;              /* enum ksk_provider_state */
-	uint8_t announced;          /* bool: source announced */
-	uint8_t proof;              /* enum ksk_proof */
-	uint8_t max_keys;           /* ZSKs of each algorithm */
-	uint64_t gone;              /* KSK_NEVER if not stated */
-	struct ksk_run keys;        /* of table.keys */
-	struct ksk_run certificate; /* of table.pool: PEM, or empty */
+	uint8_t state;       /* enum ksk_provider_state */
+	uint8_t announced;   /* bool: source announced */
+	uint8_t proof;       /* enum ksk_proof */
+	uint8_t max_keys;    /* ZSKs of each algorithm */
+	uint64_t gone;       /* KSK_NEVER if not stated */
+	struct ksk_run keys; /* of table.keys */
+	/* announced: whose signature over an announcement counts, the pin of
+	 * its certificate's key; else zeroes */
+	uint8_t announcer[KSK_PIN_LEN];
 };
 
 /* Model 2 partner: its key stands in the set, it signs elsewhere. */

@@ -45,7 +45,7 @@ is_client(const struct ksk_table *t, size_t i)
 	return is_text(c->name) &&
 		(c->may &
 			~(KSK_MAY_READ | KSK_MAY_SIGN | KSK_MAY_SUBMIT |
-				KSK_MAY_JOURNAL)) == 0;
+				KSK_MAY_JOURNAL | KSK_MAY_ANNOUNCE)) == 0;
 }
 
 static bool
@@ -72,8 +72,7 @@ is_provider(const struct ksk_table *t, size_t i)
 	return is_text(p->name) && p->state <= KSK_PROVIDER_LEAVING &&
 		p->announced <= 1 && p->proof <= KSK_PROOF_ALL &&
 		p->max_keys >= 1 && is_time(p->gone) &&
-		is_run(p->keys, t->key_count, KSK_PROVIDER_KEY_MAX) &&
-		is_run(p->certificate, t->pool_len, t->pool_len);
+		is_run(p->keys, t->key_count, KSK_PROVIDER_KEY_MAX);
 }
 
 static bool

@@ -14,6 +14,9 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
 #define NOW 1800000000u /* 2027-01-15T08:00:00Z */
 #define H1 "1111111111111111111111111111111111111111111111111111111111111111"
 #define H2 "2222222222222222222222222222222222222222222222222222222222222222"
@@ -375,6 +378,10 @@ static const struct mistake mistakes[] = {
 	{"name: beta,", "name: beta, source: announced,",
 		"line 31, column 9: zones[0].providers[1]: source: announced "
 		"needs"},
+	{"name: beta,", "name: beta, source: announced, certificate: x,",
+		"line 31, column 54: zones[0].providers[1].certificate: one "
+		"X.509 certificate in PEM form is needed; write "
+		"`certificate: |`"},
 	{"role: csk", "role: zsk",
 		"line 33, column 33: zones[0].co-signers[0].role: \"zsk\" is "
 		"not known here; write one of ksk, csk"},
@@ -447,6 +454,104 @@ test_compile_takes_a_named_pair_of_ksks(void **state)
 	free(bytes);
 	pair[2] = '3';
 	assert_int_equal(compile(text, &bytes, &len), KSK_ERR_BAD_INPUT);
+}
+
+/* `certificate: |` with the certificate of a new key. out: its pin. */
+static void
+make_certificate(EVP_PKEY *key, char out[4096], uint8_t pin[KSK_PIN_LEN])
+{
+	X509 *certificate = X509_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	uint8_t *der = NULL;
+	char line[128];
+	int len;
+
+	assert_non_null(key);
+	assert_true(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1));
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
+	/* Long over: its dates say nothing of whose key it is. */
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), -9));
+	assert_true(X509_set_pubkey(certificate, key));
+	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+	assert_true(PEM_write_bio_X509(bio, certificate));
+	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+	assert_true(
+		EVP_Digest(der, (size_t)len, pin, NULL, EVP_sha256(), NULL));
+	snprintf(out, 4096, "        certificate: |\n");
+	while (BIO_gets(bio, line, sizeof(line)) > 0)
+		snprintf(out + strlen(out), 4096 - strlen(out), "          %s",
+			line);
+	OPENSSL_free(der);
+	BIO_free(bio);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+}
+
+/* The policy with alpha announcing its keys, and pins of its own besides. */
+static const char *
+announced(const char *certificate, char text[16384])
+{
+	const char *at = strstr(good, "        max-keys: 4");
+
+	assert_non_null(at);
+	snprintf(text, 16384, "%.*s        source: announced\n%s%s",
+		(int)(at - good), good, certificate, at);
+	return text;
+}
+
+static void
+test_compile_takes_who_announces(void **state)
+{
+	static char certificate[4096], text[16384];
+	uint8_t pin[KSK_PIN_LEN];
+	struct ksk_fault fault = {""};
+	struct ksk_table t;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+
+	(void)state;
+	make_certificate(EVP_EC_gen("P-256"), certificate, pin);
+	assert_int_equal(
+		compile(announced(certificate, text), &bytes, &len), KSK_OK);
+	assert_int_equal(
+		ksk_table_open(ksk_span_of(bytes, len), &t, &fault), KSK_OK);
+	assert_int_equal(t.providers[0].announced, 1);
+	assert_memory_equal(t.providers[0].announcer, pin, KSK_PIN_LEN);
+	/* Pins beside an announcement stay pins. */
+	assert_int_equal(t.providers[0].keys.count, 3);
+	assert_int_equal(t.providers[1].announced, 0);
+	free(bytes);
+}
+
+static void
+test_compile_refuses_keys_that_may_not_announce(void **state)
+{
+	static char certificate[4096], text[16384];
+	static const struct {
+		const char *why;
+		const char *group;
+		unsigned bits;
+	} bad[] = {
+		{"an RSA key must have 2048 to 8192 bits", NULL, 1024},
+		{"an EC key must be on P-256 or P-384", "P-521", 0},
+	};
+	uint8_t pin[KSK_PIN_LEN], *bytes = NULL;
+	size_t len = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_certificate(bad[i].group != NULL
+				? EVP_EC_gen(bad[i].group)
+				: EVP_RSA_gen(bad[i].bits),
+			certificate, pin);
+		assert_int_equal(
+			compile(announced(certificate, text), &bytes, &len),
+			KSK_ERR_BAD_INPUT);
+		assert_int_equal(faults.count, 1);
+		assert_non_null(strstr(faults.list[0].text,
+			"zones[0].providers[0].certificate: "));
+		assert_non_null(strstr(faults.list[0].text, bad[i].why));
+	}
 }
 
 static void
@@ -586,6 +691,9 @@ main(void)
 		cmocka_unit_test(test_compile_empty_signs_nothing),
 		cmocka_unit_test(test_compile_refuses_mistakes),
 		cmocka_unit_test(test_compile_takes_a_named_pair_of_ksks),
+		cmocka_unit_test(test_compile_takes_who_announces),
+		cmocka_unit_test(
+			test_compile_refuses_keys_that_may_not_announce),
 		cmocka_unit_test(test_compile_reports_all_in_order),
 		cmocka_unit_test(test_compile_refuses_many_standing),
 		cmocka_unit_test(test_compile_takes_any_appliance),

@@ -151,14 +151,9 @@ read_everything(const struct ksk_table *t)
 		sum += refusals.count;
 		sum += (unsigned)ksk_rules_standing(t, z, NULL, 0, 0, out);
 		sum += ksk_table_zone_find(t, &sign.rrset.owner) == z;
-		for (uint32_t k = 0; k < z->providers.count; k++) {
-			struct ksk_run pem =
-				t->providers[z->providers.first + k]
-					.certificate;
-
-			for (uint32_t b = 0; b < pem.count; b++)
-				sum += t->pool[pem.first + b];
-		}
+		for (uint32_t k = 0; k < z->providers.count; k++)
+			sum += t->providers[z->providers.first + k]
+				       .announcer[0];
 	}
 	return sum;
 }
@@ -262,7 +257,7 @@ test_table_refuses_fields(void **state)
 		ksks + offsetof(struct ksk_policy_ksk, ds.digest_len), 48);
 	expect_damage(
 		ksks + offsetof(struct ksk_policy_ksk, ds.digest_type), 1);
-	expect_damage(clients + offsetof(struct ksk_client, may), 0x10);
+	expect_damage(clients + offsetof(struct ksk_client, may), 0x20);
 	/* Not sorted any more; an upper-case name. */
 	expect_damage(clients, 0x33);
 	expect_damage(pool + 1, 'A');
