@@ -52,6 +52,11 @@ ksk_history_is_sound(const struct ksk_history *history)
 		if (!is_inside(history->parent[i].ds, history->ds_count))
 			return false;
 	}
+	for (size_t i = 0; i < history->announced_count; i++) {
+		if (!is_inside(history->announced[i].keys,
+			    history->announced_key_count))
+			return false;
+	}
 	return true;
 }
 

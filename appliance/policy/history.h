@@ -92,6 +92,31 @@ struct ksk_history_wait {
 	uint64_t unloaded; /* when the next policy was loaded */
 };
 
+/* One key that a provider announced, by the DS of either type. */
+struct ksk_history_announced_key {
+	struct ksk_ds sha256;
+	struct ksk_ds sha384;
+	uint64_t retired; /* as in the policy; KSK_NEVER if not stated */
+	bool former;      /* an earlier announcement listed it, not this one */
+};
+
+/*
+ * The announcement that was accepted last from a provider of the zone. It
+ * counts while the policy has a provider of that name whose certificate has
+ * this key (announced.h).
+ */
+struct ksk_history_announced {
+	char provider[KSK_LABEL_CAP];
+	uint8_t pin[KSK_PIN_LEN]; /* of the key that signed it */
+	uint64_t serial;          /* the next one's must be higher */
+	uint64_t not_before, not_after;
+	uint64_t accepted; /* when, seconds */
+	uint64_t record;   /* number of its record … */
+	uint8_t record_hash[KSK_HASH_LEN];
+	uint8_t hash[KSK_HASH_LEN]; /* SHA-256 of its text */
+	struct ksk_run keys;        /* of history.announced_key */
+};
+
 /* All that is known of one zone; all pointers borrowed. Zeroed: an empty
  * timeline, which is not the same as none (a NULL history). */
 struct ksk_history {
@@ -107,6 +132,10 @@ struct ksk_history {
 	size_t parent_count;
 	const struct ksk_history_wait *wait;
 	size_t wait_count;
+	const struct ksk_history_announced *announced; /* one per provider */
+	size_t announced_count;
+	const struct ksk_history_announced_key *announced_key;
+	size_t announced_key_count;
 };
 
 /* What fills it must keep to these: runs inside their arrays, key indexes

@@ -6,6 +6,8 @@
  * timeline is kept (rules.h).
  */
 #include "appliance/policy/rules.h"
+
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 
 #include <string.h>
@@ -13,6 +15,8 @@
 #define ALL (KSK_SIGNS_DNSKEY | KSK_SIGNS_CDS | KSK_SIGNS_CDNSKEY)
 #define SET KSK_SIGNS_DNSKEY
 #define PARENT (KSK_SIGNS_CDS | KSK_SIGNS_CDNSKEY)
+/* No set at all: rules_announce.c judges by them, and by some of those above. */
+#define ANNOUNCEMENT 0u
 
 struct rule {
 	const char *id;
@@ -87,6 +91,17 @@ static const struct rule rules[] = {
 	{"cds", "CDS and CDNSKEY hold exactly what the policy computes", PARENT,
 		ksk_rule_cds},
 	{"rate", "the client stays within the zone's rate", ALL, ksk_rule_rate},
+	{"document", "an announcement can be read, and is for this appliance",
+		ANNOUNCEMENT, NULL},
+	{"provider", "the provider that announces is one of the zone that may",
+		ANNOUNCEMENT, NULL},
+	{"signature",
+		"an announcement has one signature, by the key of the "
+		"provider's certificate",
+		ANNOUNCEMENT, NULL},
+	{"serial", "each announcement has a higher serial than the last",
+		ANNOUNCEMENT, NULL},
+	{"dates", "an announcement has not expired", ANNOUNCEMENT, NULL},
 };
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
@@ -153,11 +168,14 @@ ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
 	struct ksk_refusals *out_refusals)
 {
 	unsigned bit = type_bit(candidate->sign->rrset.type);
+	struct ksk_view view;
 	struct ksk_case c;
 
+	ksk_view_take(&view, candidate->history, candidate->now, &table, &zone);
 	ksk_case_build(&c, table, zone, candidate, out_refusals);
 	for (size_t i = 0; i < RULE_COUNT; i++) {
-		if (rules[i].types != ALL && (rules[i].types & bit) == 0)
+		if (rules[i].judge == NULL ||
+			(rules[i].types != ALL && (rules[i].types & bit) == 0))
 			continue;
 		c.rule = rules[i].id;
 		rules[i].judge(&c);

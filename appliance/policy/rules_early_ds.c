@@ -5,6 +5,7 @@
  * new DS set does not fit. Judged as a whole, additions and removals.
  */
 #include "appliance/base/yaml.h"
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 #include "appliance/policy/rules_held.h"
 
@@ -242,10 +243,12 @@ ksk_history_ds_change(const struct ksk_table *table,
 	struct wish wish = {
 		.ds = ds, .count = 1, .algorithms = 1u << ds->algorithm % 32};
 	struct ksk_refusals refusals;
+	struct ksk_view view;
 	struct ksk_case c;
 	struct ksk_walk w;
 	uint64_t from;
 
+	ksk_view_take(&view, history, now, &table, &zone);
 	ksk_case_begin(&c, table, zone, &candidate, &refusals);
 	ksk_walk_begin(&w, &c.past, KSK_TYPE_DNSKEY);
 	if (!ksk_walk_next(&w) || missing_in(&c, &wish, &w) != 0)

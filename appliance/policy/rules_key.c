@@ -3,6 +3,7 @@
  * Rules about each key of a DNSKEY set and about keys side by side: key-form,
  * key-algorithm, key-allowed, tag-unique, response-size.
  */
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 
 /* RFC 9715, DNS Flag Day 2020: the largest answer that travels unfragmented.
@@ -140,18 +141,75 @@ ksk_rule_key_algorithm(struct ksk_case *c)
 	}
 }
 
+/* The provider of the zone that announced a key, though not in a way that lets
+ * it enter now; NULL if none did. */
+static const struct ksk_policy_provider *
+find_announcer(const struct ksk_case *c, const struct ksk_case_key *k,
+	enum ksk_announced_state *out_state)
+{
+	const struct ksk_history *h = c->past.history;
+	const struct ksk_ds *ds = &ksk_times_key(&c->times, k->number)->sha256;
+
+	for (uint32_t p = 0; p < c->zone->providers.count; p++) {
+		const struct ksk_policy_provider *provider =
+			&c->table->providers[c->zone->providers.first + p];
+		const struct ksk_history_announced *a = ksk_announced_find(
+			h, provider->name);
+
+		if (provider->announced == 0 || a == NULL)
+			continue;
+		*out_state = ksk_announced_state_of(
+			a, provider, c->candidate->now);
+		for (uint32_t i = 0; i < a->keys.count; i++) {
+			const struct ksk_history_announced_key *key =
+				&h->announced_key[a->keys.first + i];
+
+			if (!key->former && ksk_ds_equal(&key->sha256, ds))
+				return provider;
+		}
+	}
+	return NULL;
+}
+
 static void
 refuse_unlisted(struct ksk_case *c, const struct ksk_case_key *k)
 {
+	enum ksk_announced_state state = KSK_ANNOUNCED_NONE;
+	const struct ksk_policy_provider *p = find_announcer(c, k, &state);
 	char text[KSK_DS_TEXT_CAP] = "";
 	struct ksk_ds ds;
 
+	if (p != NULL) {
+		ksk_case_refuse(c, k->key.tag, p->name,
+			"this provider announced this ZSK, but its "
+			"announcement %s; it must announce again before the "
+			"key can enter",
+			ksk_announced_words(state));
+		return;
+	}
 	if (ksk_ds_build(&c->name, k->rdata, KSK_DIGEST_SHA256, &ds) == KSK_OK)
 		ksk_ds_to_text(&ds, text);
 	ksk_case_refuse(c, k->key.tag, NULL,
 		"no provider in the policy lists this ZSK; remove it, or have "
-		"it pinned at its provider: ds: \"%s\"",
+		"it pinned at its provider, or announced by it: ds: \"%s\"",
 		text);
+}
+
+/* A key that stays although no valid announcement has it. */
+static void
+warn_kept(struct ksk_case *c, const struct ksk_case_key *k, const char *name)
+{
+	const struct ksk_policy_provider *p = &c->table->providers[k->provider];
+	enum ksk_announced_state state = ksk_announced_state_of(
+		ksk_announced_find(c->past.history, name), p,
+		c->candidate->now);
+
+	if (c->table->keys[k->entry].announced == KSK_KEY_KEPT)
+		ksk_case_warn(c, k->key.tag, name,
+			"this ZSK stays, but the announcement that lists it "
+			"%s; no new key can enter until the provider announces "
+			"again",
+			ksk_announced_words(state));
 }
 
 void
@@ -177,6 +235,8 @@ ksk_rule_key_allowed(struct ksk_case *c)
 			ksk_case_refuse(c, k->key.tag, name,
 				"this ZSK is withdrawn; remove it from the "
 				"set");
+		else
+			warn_kept(c, k, name);
 	}
 }
 

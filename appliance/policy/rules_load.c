@@ -4,6 +4,7 @@
  * policy). Sets are made of what is known without the keys themselves: their
  * DS in the history and in the policy.
  */
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 
 #include <string.h>
@@ -230,16 +231,21 @@ bool
 ksk_rules_judge_load(
 	const struct ksk_load *load, struct ksk_refusals *out_refusals)
 {
+	struct ksk_load viewed = *load;
+	struct ksk_view view;
 	struct work w = {
-		.load = load,
+		.load = &viewed,
 		.sign = {.rrset = {.type = KSK_TYPE_DNSKEY}},
 	};
+
+	ksk_view_take(
+		&view, load->history, load->now, &viewed.table, &viewed.zone);
 
 	out_refusals->count = 0;
 	out_refusals->dropped = 0;
 	w.candidate = (struct ksk_candidate){
 		.sign = &w.sign, .history = load->history, .now = load->now};
-	ksk_times_init(&w.times, load->zone, load->history, NULL);
+	ksk_times_init(&w.times, viewed.zone, load->history, NULL);
 	if (load->zone->accept_outage != 0 ||
 		!ksk_times_in_effect(
 			&w.times, KSK_TYPE_DNSKEY, load->now, &w.effect))

@@ -3,6 +3,7 @@
  * Rules about what each provider needs in the set: provider-present,
  * algorithm-complete, key-possession.
  */
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 #include "protocol/verify.h"
 
@@ -32,6 +33,21 @@ is_suspended(const struct ksk_case *c, const struct ksk_policy_provider *p)
 	return p->keys.count != 0;
 }
 
+static const char *
+announcement_words(
+	const struct ksk_case *c, const struct ksk_policy_provider *p)
+{
+	enum ksk_announced_state state;
+
+	if (p->announced == 0)
+		return "";
+	state = ksk_announced_state_of(
+		ksk_announced_find(c->past.history, p->name), p,
+		c->candidate->now);
+	return state == KSK_ANNOUNCED_NONE ? "has not come yet"
+					   : ksk_announced_words(state);
+}
+
 static void
 check_present(struct ksk_case *c, uint32_t provider, unsigned algorithm)
 {
@@ -50,8 +66,9 @@ check_present(struct ksk_case *c, uint32_t provider, unsigned algorithm)
 	ksk_case_refuse(c, KSK_NO_TAG, p->name,
 		"no ZSK of algorithm %s of this provider is in the set: its "
 		"answers would not validate; add one that the policy lists "
-		"(RFC 8901 2.1.1)%s",
-		text, p->announced != 0 ? "; none is announced" : "");
+		"(RFC 8901 2.1.1)%s%s",
+		text, p->announced == 0 ? "" : "; its announcement ",
+		announcement_words(c, p));
 }
 
 void

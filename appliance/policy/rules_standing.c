@@ -5,6 +5,7 @@
  * effect with ZSKs but no KSK in time, those that sign it now; and none of a
  * new algorithm before every needed provider has a ZSK of it.
  */
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 #include "appliance/policy/rules_held.h"
 
@@ -247,7 +248,9 @@ ksk_rules_standing(const struct ksk_table *table, const struct ksk_zone *zone,
 {
 	uint32_t complete = zsk_algorithms;
 	struct ksk_times past;
+	struct ksk_view view;
 
+	ksk_view_take(&view, history, start, &table, &zone);
 	ksk_times_init(&past, zone, history, NULL);
 	if (zsk_algorithms == 0)
 		zsk_algorithms = algorithms_in_effect(

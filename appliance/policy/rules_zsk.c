@@ -5,6 +5,7 @@
  * DNSKEY set holds the key that signed them.
  */
 #include "appliance/base/yaml.h"
+#include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 
 static bool
@@ -266,9 +267,11 @@ ksk_history_first_drop(const struct ksk_table *table,
 	struct leaving l = {.key = key};
 	struct ksk_refusals refusals;
 	struct ksk_prior prior;
+	struct ksk_view view;
 	struct ksk_case c;
 	struct ksk_walk w;
 
+	ksk_view_take(&view, history, now, &table, &zone);
 	ksk_case_begin(&c, table, zone, &candidate, &refusals);
 	if (!ksk_times_in_effect(&c.past, KSK_TYPE_DNSKEY, now, &w))
 		return KSK_NEVER;

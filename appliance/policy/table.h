@@ -60,6 +60,8 @@ struct ksk_policy_key {
 	struct ksk_ds ds;
 	uint64_t retired;  /* KSK_NEVER if not stated */
 	uint8_t withdrawn; /* bool */
+	/* enum ksk_announced_key; in a table 0, for its keys are pinned */
+	uint8_t announced;
 };
 
 struct ksk_policy_provider {

@@ -80,7 +80,8 @@ is_key(const struct ksk_table *t, size_t i)
 {
 	const struct ksk_policy_key *k = &t->keys[i];
 
-	return is_ds(&k->ds) && is_time(k->retired) && k->withdrawn <= 1;
+	return is_ds(&k->ds) && is_time(k->retired) && k->withdrawn <= 1 &&
+		k->announced == 0;
 }
 
 static bool

@@ -547,7 +547,8 @@ test_rules_table(void **state)
 		"ksk-present", "ksk-foreign", "algorithm-complete",
 		"tag-unique", "response-size", "window", "idempotency",
 		"previous", "supersedes", "adopt", "zsk-coverage", "early-drop",
-		"ds-covered", "early-ds", "key-possession", "cds", "rate"};
+		"ds-covered", "early-ds", "key-possession", "cds", "rate",
+		"document", "provider", "signature", "serial", "dates"};
 	const size_t count = sizeof(ids) / sizeof(ids[0]);
 
 	(void)state;
