@@ -8,6 +8,7 @@
 #include "appliance/base/yaml.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,19 @@ add_pruned(struct ksk_text *text, const struct ksk_record *record)
 }
 
 static void
+add_announced(struct ksk_text *text, const struct ksk_record *record)
+{
+	const struct ksk_announced *announced = &record->announced;
+
+	if (record->has_announced)
+		ksk_text_add(text,
+			"  announced: provider %s, serial %" PRIu64
+			", document of %zu bytes\n",
+			announced->provider, announced->serial,
+			announced->document.len);
+}
+
+static void
 add_lists(struct ksk_text *text, const struct ksk_record *record)
 {
 	for (size_t i = 0; i < record->signer_count; i++)
@@ -201,6 +215,7 @@ ksk_record_add_text(struct ksk_text *text, const struct ksk_record *record,
 	add_attest(text, record);
 	add_counted(text, record);
 	add_pruned(text, record);
+	add_announced(text, record);
 	if (record->text != NULL)
 		ksk_text_add(text, "  text: %s\n", record->text);
 	if (record->has_policy)
@@ -340,6 +355,34 @@ set_pruned(json_t *object, const struct ksk_record *record)
 				ksk_json_hex(pruned->stays, KSK_HASH_LEN)));
 }
 
+/* As openssl reads it: -inform PEM wants lines, `base64 -d` none. */
+static json_t *
+json_base64(struct ksk_span bytes)
+{
+	unsigned char *text = malloc(4 * ((bytes.len + 2) / 3) + 1);
+	json_t *value = NULL;
+
+	if (text == NULL)
+		return NULL;
+	(void)EVP_EncodeBlock(text, bytes.data, (int)bytes.len);
+	value = json_string((const char *)text);
+	free(text);
+	return value;
+}
+
+static void
+set_announced(json_t *object, const struct ksk_record *record)
+{
+	const struct ksk_announced *announced = &record->announced;
+
+	if (record->has_announced)
+		set(object, "announced",
+			json_pack("{s:s, s:o, s:o}", "provider",
+				announced->provider, "serial",
+				json_number(announced->serial), "document",
+				json_base64(announced->document)));
+}
+
 static void
 set_rules(json_t *object, const struct ksk_record *record)
 {
@@ -370,6 +413,7 @@ set_fields(json_t *object, const struct ksk_record *record)
 	set_attest(object, record);
 	set_counted(object, record);
 	set_pruned(object, record);
+	set_announced(object, record);
 	if (record->text != NULL)
 		set(object, "text", json_string(record->text));
 	if (record->has_policy)

@@ -67,6 +67,10 @@
 /* Names of rules, providers, clients and tokens, final zero included. */
 #define KSK_LABEL_CAP 64u
 
+/* A signed announcement, and its record: the text of 24 KiB, a signature and
+ * a certificate or two. */
+#define KSK_ANNOUNCEMENT_MAX (40u * 1024u)
+
 /* Free text of a reply, final zero included. */
 #define KSK_TEXT_CAP 512u
 

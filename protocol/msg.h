@@ -2,7 +2,8 @@
 /*
  * msg - the messages of ksk/1 as values (PROTOCOL.md 3 to 6). Reading and
  * writing of one message stand in one file: msg_request.c, msg_reply.c,
- * msg_sign.c, msg_history.c, msg_keys.c, msg_status.c. There is one encoding per message:
+ * msg_sign.c, msg_history.c, msg_keys.c, msg_status.c,
+ * msg_journal.c, msg_announce.c. There is one encoding per message:
  * what a reader accepts, the writer gives back byte for byte.
  * Tests: tests/unit/test_msg.c, tests/unit/test_msg_history.c, tests/fuzz/
  */
@@ -10,6 +11,7 @@
 #define KSK_PROTOCOL_MSG_H
 
 #include "protocol/dnskey.h"
+#include "protocol/msg_announce.h"
 #include "protocol/msg_journal.h"
 #include "protocol/tbs.h"
 
@@ -152,6 +154,7 @@ struct ksk_request {
 	struct ksk_last_answer last_answer; /* KSK_OP_LAST_ANSWER */
 	struct ksk_adopt adopt;             /* KSK_OP_ADOPT */
 	struct ksk_journal_read journal;    /* KSK_OP_JOURNAL_READ */
+	struct ksk_announce_body announce;  /* KSK_OP_ANNOUNCE */
 };
 
 /*
@@ -257,6 +260,7 @@ struct ksk_provider_key_entry {
 	/* Withdrawn, and answers with it may be in caches until then. */
 	bool has_exposed;
 	uint64_t exposed;
+	uint64_t source; /* enum ksk_announced_key */
 };
 
 struct ksk_provider_entry {
@@ -264,6 +268,8 @@ struct ksk_provider_entry {
 	uint64_t state; /* 0 joining, 1 serving, 2 leaving */
 	size_t key_count;
 	struct ksk_provider_key_entry key[KSK_PROVIDER_KEY_MAX];
+	bool has_announced; /* it announces its keys */
+	struct ksk_announced_entry announced;
 };
 
 /* keys-reply: what a client needs to build a set for one zone. */
@@ -320,13 +326,16 @@ struct ksk_status_reply {
 	char anchor[KSK_LABEL_CAP];
 	bool has_checkpoint;
 	uint64_t checkpoint; /* number of the last checkpointed record */
+	/* Of this client's zones, announcements that need attention. */
+	size_t notice_count;
+	struct ksk_announced_notice notice[KSK_ANNOUNCED_NOTICE_MAX];
 };
 
 struct ksk_reply {
 	uint64_t number;
 	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
-	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ. The reader needs it
+	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ, _ANNOUNCE. The reader needs it
 	 * from the caller: bodies carry no op. */
 	unsigned body;
 	struct ksk_status_reply status_body;
@@ -335,6 +344,7 @@ struct ksk_reply {
 	struct ksk_last_answer_reply last_answer_body;
 	struct ksk_adopt_reply adopt_body;
 	struct ksk_journal_reply journal_body;
+	struct ksk_announce_reply announce_body;
 	struct ksk_refusals refusals;
 	char text[KSK_TEXT_CAP]; /* "" when none */
 	bool has_proof;
@@ -343,7 +353,7 @@ struct ksk_reply {
 
 /*
  * Appends the one encoding of a reply. If it would exceed KSK_FRAME_MAX the
- * last refusals, then the last troubles, are left out.
+ * last refusals, then the last troubles, then the words on KSKs are left out.
  * KSK_ERR_NO_ROOM: out is smaller than what is left.
  */
 KSK_MUST_USE enum ksk_err ksk_reply_write(

@@ -93,7 +93,17 @@ static const struct ksk_cbor_field KEY[] = {
 	{4, false, "covered-from"},
 	{5, false, "drop"},
 	{6, false, "exposed-until"},
+	{7, false, "source"},
 };
+
+/* A pinned key's is left out: 0 has no encoding. */
+static void
+read_source(struct ksk_cbor_in *in, uint64_t *out)
+{
+	*out = ksk_cbor_in_uint(in, KSK_KEY_FORMER);
+	if (*out == KSK_KEY_PINNED)
+		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED, "0 is left out");
+}
 
 static void
 read_provider_key(struct ksk_cbor_in *in, struct ksk_provider_key_entry *out)
@@ -118,8 +128,11 @@ read_provider_key(struct ksk_cbor_in *in, struct ksk_provider_key_entry *out)
 		case 5:
 			read_moment(in, &out->has_drop, &out->drop);
 			break;
-		default:
+		case 6:
 			read_moment(in, &out->has_exposed, &out->exposed);
+			break;
+		default:
+			read_source(in, &out->source);
 			break;
 		}
 	}
@@ -129,6 +142,7 @@ static const struct ksk_cbor_field PROVIDER[] = {
 	{1, true, "name"},
 	{2, true, "state"},
 	{3, true, "keys"},
+	{4, false, "announced"},
 };
 
 #define PROVIDER_STATE_MAX 2u
@@ -147,13 +161,17 @@ read_provider(struct ksk_cbor_in *in, struct ksk_provider_entry *out)
 		case 2:
 			out->state = ksk_cbor_in_uint(in, PROVIDER_STATE_MAX);
 			break;
-		default:
+		case 3:
 			ksk_cbor_in_array(in, 0, KSK_PROVIDER_KEY_MAX);
 			while (ksk_cbor_in_item(in)) {
 				read_provider_key(
 					in, &out->key[out->key_count]);
 				out->key_count++;
 			}
+			break;
+		default:
+			out->has_announced = true;
+			ksk_msg_announced_read(in, &out->announced);
 			break;
 		}
 	}
@@ -239,12 +257,15 @@ ksk_msg_keys_reply_read(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
 }
 
 static void
-write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
+write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk,
+	bool with_why)
 {
+	const char *why = with_why ? ksk->why : "";
+
 	ksk_cbor_out_map(out,
 		5u + (ksk->dnskey.len > 0 ? 1u : 0u) +
 			(ksk->has_until ? 1u : 0u) +
-			(ksk->why[0] != '\0' ? 1u : 0u) +
+			(why[0] != '\0' ? 1u : 0u) +
 			(ksk->has_covered ? 1u : 0u) +
 			(ksk->has_ds_from ? 1u : 0u));
 	if (ksk->dnskey.len > 0) {
@@ -262,7 +283,7 @@ write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk)
 	ksk_cbor_out_bool(out, ksk->stands);
 	ksk_cbor_out_uint(out, 7);
 	ksk_cbor_out_uint(out, ksk->state);
-	ksk_msg_why_write(out, 8, ksk->why);
+	ksk_msg_why_write(out, 8, why);
 	write_moment(out, 9, ksk->has_covered, ksk->covered);
 	write_moment(out, 10, ksk->has_ds_from, ksk->ds_from);
 }
@@ -275,7 +296,8 @@ write_provider_key(
 		2u + (key->has_retired ? 1u : 0u) +
 			(key->has_covered ? 1u : 0u) +
 			(key->has_drop ? 1u : 0u) +
-			(key->has_exposed ? 1u : 0u));
+			(key->has_exposed ? 1u : 0u) +
+			(key->source != KSK_KEY_PINNED ? 1u : 0u));
 	ksk_cbor_out_uint(out, 1);
 	ksk_msg_ds_write(out, &key->ds);
 	write_moment(out, 2, key->has_retired, key->retired);
@@ -284,13 +306,14 @@ write_provider_key(
 	write_moment(out, 4, key->has_covered, key->covered);
 	write_moment(out, 5, key->has_drop, key->drop);
 	write_moment(out, 6, key->has_exposed, key->exposed);
+	write_moment(out, 7, key->source != KSK_KEY_PINNED, key->source);
 }
 
 static void
 write_provider(
 	struct ksk_cbor_out *out, const struct ksk_provider_entry *provider)
 {
-	ksk_cbor_out_map(out, 3);
+	ksk_cbor_out_map(out, provider->has_announced ? 4 : 3);
 	ksk_cbor_out_uint(out, 1);
 	ksk_cbor_out_text(out, provider->name);
 	ksk_cbor_out_uint(out, 2);
@@ -299,11 +322,15 @@ write_provider(
 	ksk_cbor_out_array(out, provider->key_count);
 	for (size_t i = 0; i < provider->key_count; i++)
 		write_provider_key(out, &provider->key[i]);
+	if (!provider->has_announced)
+		return;
+	ksk_cbor_out_uint(out, 4);
+	ksk_msg_announced_write(out, &provider->announced);
 }
 
 void
-ksk_msg_keys_reply_write(
-	struct ksk_cbor_out *out, const struct ksk_keys_reply *reply)
+ksk_msg_keys_reply_write(struct ksk_cbor_out *out,
+	const struct ksk_keys_reply *reply, bool with_why)
 {
 	ksk_cbor_out_map(out, 7);
 	ksk_cbor_out_uint(out, 1);
@@ -319,7 +346,7 @@ ksk_msg_keys_reply_write(
 	ksk_cbor_out_uint(out, 5);
 	ksk_cbor_out_array(out, reply->ksk_count);
 	for (size_t i = 0; i < reply->ksk_count; i++)
-		write_ksk(out, &reply->ksk[i]);
+		write_ksk(out, &reply->ksk[i], with_why);
 	ksk_cbor_out_uint(out, 6);
 	ksk_cbor_out_array(out, reply->provider_count);
 	for (size_t i = 0; i < reply->provider_count; i++)

@@ -84,8 +84,10 @@ void ksk_msg_adopt_reply_write(
 	struct ksk_cbor_out *out, const struct ksk_adopt_reply *reply);
 void ksk_msg_keys_reply_read(
 	struct ksk_cbor_in *in, struct ksk_keys_reply *out);
-void ksk_msg_keys_reply_write(
-	struct ksk_cbor_out *out, const struct ksk_keys_reply *reply);
+
+/* with_why: KSKs say why they can't sign. */
+void ksk_msg_keys_reply_write(struct ksk_cbor_out *out,
+	const struct ksk_keys_reply *reply, bool with_why);
 void ksk_msg_status_reply_read(
 	struct ksk_cbor_in *in, struct ksk_status_reply *out);
 

@@ -40,6 +40,9 @@ read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 	case KSK_OP_JOURNAL_READ:
 		ksk_msg_journal_reply_read(in, &out->journal_body);
 		break;
+	case KSK_OP_ANNOUNCE:
+		ksk_msg_announce_reply_read(in, &out->announce_body);
+		break;
 	default:
 		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 			"nothing was asked whose reply has a body");
@@ -97,6 +100,7 @@ ksk_reply_read(struct ksk_span frame,
 struct extent {
 	size_t refusals;
 	size_t troubles;
+	bool whys; /* of KSKs */
 };
 
 static void
@@ -110,7 +114,7 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 			out, &reply->status_body, extent->troubles);
 		break;
 	case KSK_OP_KEYS:
-		ksk_msg_keys_reply_write(out, &reply->keys_body);
+		ksk_msg_keys_reply_write(out, &reply->keys_body, extent->whys);
 		break;
 	case KSK_OP_LAST_ANSWER:
 		ksk_msg_last_answer_reply_write(out, &reply->last_answer_body);
@@ -120,6 +124,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 		break;
 	case KSK_OP_JOURNAL_READ:
 		ksk_msg_journal_reply_write(out, &reply->journal_body);
+		break;
+	case KSK_OP_ANNOUNCE:
+		ksk_msg_announce_reply_write(out, &reply->announce_body);
 		break;
 	default:
 		ksk_msg_sign_reply_write(out, &reply->sign_body);
@@ -181,13 +188,15 @@ write_reply(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 	}
 }
 
-/* Finds how much fits a frame: refusals go first, then troubles. */
+/* Finds how much fits a frame: refusals go first, then troubles, then why KSKs
+ * can't sign. */
 static struct extent
 fit_frame(const struct ksk_reply *reply)
 {
 	struct extent extent = {
 		.refusals = reply->refusals.count,
 		.troubles = reply->status_body.trouble_count,
+		.whys = true,
 	};
 
 	/* The list has room for "more" only if one refusal less is in it. */
@@ -203,6 +212,8 @@ fit_frame(const struct ksk_reply *reply)
 			extent.refusals--;
 		else if (extent.troubles > 0)
 			extent.troubles--;
+		else if (extent.whys)
+			extent.whys = false;
 		else
 			return extent;
 	}

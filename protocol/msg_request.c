@@ -44,6 +44,9 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	case KSK_OP_JOURNAL_READ:
 		ksk_msg_journal_read_read(in, &out->journal);
 		break;
+	case KSK_OP_ANNOUNCE:
+		ksk_msg_announce_read(in, &out->announce);
+		break;
 	default:
 		/* Read for form only; the op is answered "unsupported". */
 		(void)ksk_cbor_in_any(in);
@@ -86,7 +89,7 @@ must_have_body(uint64_t op)
 {
 	return op == KSK_OP_KEYS || op == KSK_OP_SIGN ||
 		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT ||
-		op == KSK_OP_JOURNAL_READ;
+		op == KSK_OP_JOURNAL_READ || op == KSK_OP_ANNOUNCE;
 }
 
 enum ksk_err
@@ -118,6 +121,7 @@ needs_body(const struct ksk_request *request)
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_ADOPT:
 	case KSK_OP_JOURNAL_READ:
+	case KSK_OP_ANNOUNCE:
 		return true;
 	default:
 		return request->has_body;
@@ -145,6 +149,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
 		break;
 	case KSK_OP_JOURNAL_READ:
 		ksk_msg_journal_read_write(out, &request->journal);
+		break;
+	case KSK_OP_ANNOUNCE:
+		ksk_msg_announce_write(out, &request->announce);
 		break;
 	default:
 		ksk_cbor_out_raw(out, request->raw_body);

@@ -100,6 +100,7 @@ static const struct ksk_cbor_field STATUS_REPLY[] = {
 	{13, false, "earliest"},
 	{14, false, "anchor"},
 	{15, false, "checkpoint"},
+	{16, false, "announcements"},
 };
 
 static void
@@ -120,7 +121,7 @@ read_lists(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 	}
 }
 
-/* What the journal knows: fields 13 to 15. */
+/* What the journal knows: fields 13 to 16. */
 static void
 read_journal(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 {
@@ -128,9 +129,11 @@ read_journal(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 		read_earliest(in, out);
 	} else if (key == 14) {
 		ksk_cbor_in_text(in, 1, out->anchor, sizeof(out->anchor));
-	} else {
+	} else if (key == 15) {
 		out->has_checkpoint = true;
 		out->checkpoint = ksk_cbor_in_uint(in, UINT64_MAX);
+	} else {
+		ksk_msg_notices_read(in, out->notice, &out->notice_count);
 	}
 }
 
@@ -243,6 +246,10 @@ write_journal(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
 		ksk_cbor_out_uint(out, 15);
 		ksk_cbor_out_uint(out, reply->checkpoint);
 	}
+	if (reply->notice_count > 0) {
+		ksk_cbor_out_uint(out, 16);
+		ksk_msg_notices_write(out, reply->notice, reply->notice_count);
+	}
 }
 
 static size_t
@@ -251,7 +258,8 @@ count_fields(const struct ksk_status_reply *reply)
 	return 11u + (reply->why[0] != '\0' ? 1u : 0u) +
 		(reply->has_earliest ? 1u : 0u) +
 		(reply->anchor[0] != '\0' ? 1u : 0u) +
-		(reply->has_checkpoint ? 1u : 0u);
+		(reply->has_checkpoint ? 1u : 0u) +
+		(reply->notice_count > 0 ? 1u : 0u);
 }
 
 void

@@ -28,6 +28,7 @@ enum {
 	FIELD_PROVEN = 16,
 	FIELD_COUNTED = 17,
 	FIELD_PRUNED = 18,
+	FIELD_ANNOUNCED = 19,
 };
 
 const char *
@@ -158,6 +159,23 @@ put_pruned(struct ksk_cbor_out *out, const struct ksk_record *record)
 	ksk_cbor_out_bytes(out, ksk_span_of(pruned->stays, KSK_HASH_LEN));
 }
 
+static void
+put_announced(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	const struct ksk_announced *announced = &record->announced;
+
+	if (!record->has_announced)
+		return;
+	ksk_cbor_out_uint(out, FIELD_ANNOUNCED);
+	ksk_cbor_out_map(out, 3);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_text(out, announced->provider);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, announced->serial);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_bytes(out, announced->document);
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
@@ -167,7 +185,7 @@ count_fields(const struct ksk_record *record)
 		(record->rule_count > 0) + (record->text != NULL) +
 		record->has_owner + record->has_attested + record->has_waits +
 		(record->proven_count > 0) + record->has_counted +
-		record->has_pruned;
+		record->has_pruned + record->has_announced;
 }
 
 static void
@@ -228,6 +246,7 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	put_proven(&c, record);
 	put_counted(&c, record);
 	put_pruned(&c, record);
+	put_announced(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

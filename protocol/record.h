@@ -25,7 +25,9 @@
 					   * parent and waits */ \
 	X(KSK_RECORD_REFUSALS, 9, "refusals") /* how often one was repeated */ \
 	X(KSK_RECORD_ACCEPT, 10, "accept")    /* a person ended a hold */ \
-	X(KSK_RECORD_PRUNE, 11, "prune")      /* older records left it */
+	X(KSK_RECORD_PRUNE, 11, "prune")      /* older records left it */ \
+	X(KSK_RECORD_ANNOUNCE, 12, "announce") /* a provider's announcement \
+						* came into force */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),
@@ -56,6 +58,13 @@ struct ksk_pruned {
 	uint8_t hash[KSK_HASH_LEN]; /* its chain hash */
 	uint8_t stays
 		[KSK_HASH_LEN]; /* digest of those that stay all the same */
+};
+
+/* What a provider announced, as it was signed. */
+struct ksk_announced {
+	char provider[KSK_LABEL_CAP];
+	uint64_t serial;
+	struct ksk_span document; /* KSK_ANNOUNCEMENT_MAX at most */
 };
 
 /* What each field is for depends on kind; has_… says which are there. All
@@ -97,6 +106,8 @@ struct ksk_record {
 	struct ksk_counted counted; /* of a REFUSALS */
 	bool has_pruned;
 	struct ksk_pruned pruned; /* of a PRUNE */
+	bool has_announced;
+	struct ksk_announced announced; /* of an ANNOUNCE */
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

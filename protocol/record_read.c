@@ -27,6 +27,7 @@ static const struct ksk_cbor_field RECORD[] = {
 	{16, false, "proven"},
 	{17, false, "counted"},
 	{18, false, "pruned"},
+	{19, false, "announced"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
@@ -56,6 +57,12 @@ static const struct ksk_cbor_field PRUNED[] = {
 	{1, true, "through"},
 	{2, true, "hash"},
 	{3, true, "stays"},
+};
+
+static const struct ksk_cbor_field ANNOUNCED[] = {
+	{1, true, "provider"},
+	{2, true, "serial"},
+	{3, true, "document"},
 };
 
 static void
@@ -193,6 +200,26 @@ read_pruned(struct ksk_cbor_in *in, struct ksk_record *out)
 	}
 }
 
+static void
+read_announced(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	struct ksk_announced *announced = &out->announced;
+	uint64_t key;
+
+	out->has_announced = true;
+	ksk_cbor_in_map(in, ANNOUNCED, KSK_FIELD_COUNT(ANNOUNCED));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			ksk_cbor_in_text(
+				in, 1, announced->provider, KSK_LABEL_CAP);
+		else if (key == 2)
+			announced->serial = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			announced->document = ksk_cbor_in_bytes(
+				in, 1, KSK_ANNOUNCEMENT_MAX);
+	}
+}
+
 /* Fields 1 to 3: every record has them. */
 static void
 read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
@@ -268,6 +295,9 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		break;
 	case 18:
 		read_pruned(in, out);
+		break;
+	case 19:
+		read_announced(in, out);
 		break;
 	default:
 		read_head(in, key, out);

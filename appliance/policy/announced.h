@@ -11,31 +11,13 @@
  * it, for its owner must be known until it may leave: so neither time nor an
  * announcement nor another certificate ever leaves a zone without an
  * acceptable set.
- * Tests: tests/unit/test_announced.c, tests/integration/test_announce.py
+ * Tests: tests/unit/test_announced.c
  */
 #ifndef KSK_POLICY_ANNOUNCED_H
 #define KSK_POLICY_ANNOUNCED_H
 
 #include "appliance/policy/history.h"
 #include "protocol/msg.h"
-
-/* Where a key of a provider comes from. */
-enum ksk_announced_key {
-	KSK_KEY_PINNED = 0,
-	KSK_KEY_ANNOUNCED = 1, /* it may enter */
-	KSK_KEY_KEPT = 2,      /* announced, but not in a way that is valid
-	                        * now; it stands in a set and may stay */
-	KSK_KEY_FORMER = 3,    /* no longer announced; it stands in a set */
-};
-
-/* What an announcement is worth at a moment. */
-enum ksk_announced_state {
-	KSK_ANNOUNCED_VALID = 0,
-	KSK_ANNOUNCED_EARLY = 1,   /* before not-before */
-	KSK_ANNOUNCED_EXPIRED = 2, /* not-after has come */
-	KSK_ANNOUNCED_VOID = 3,    /* another key is in the certificate */
-	KSK_ANNOUNCED_NONE = 4,    /* nothing was ever accepted */
-};
 
 /* Keys of one provider: pinned ones, announced ones, and former ones, which
  * are as many at most. */

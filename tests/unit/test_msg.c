@@ -574,7 +574,15 @@ test_the_fullest_keys_reply_fits(void **state)
 	for (size_t i = 0; i < KSK_PROVIDER_KEY_MAX; i++) {
 		body->provider[0].key[i] = body->provider[0].key[0];
 		body->provider[0].key[i].ds = make_ds(4);
+		body->provider[0].key[i].source = KSK_KEY_FORMER;
 	}
+	body->provider[0].has_announced = true;
+	body->provider[0].announced = (struct ksk_announced_entry){
+		.serial = UINT64_MAX,
+		.accepted = UINT64_MAX,
+		.not_before = UINT64_MAX,
+		.not_after = UINT64_MAX,
+		.record = UINT64_MAX};
 	for (size_t i = 1; i < KSK_PROVIDER_COUNT_MAX; i++)
 		body->provider[i] = body->provider[0];
 	body->cosigner_count = KSK_KSK_COUNT_MAX;
@@ -582,6 +590,12 @@ test_the_fullest_keys_reply_fits(void **state)
 		body->cosigner[i] = make_ds(4);
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_KEYS);
 	assert_int_equal(KSK_KSK_COUNT_MAX, reply_again.keys_body.ksk_count);
+	/* What a person reads goes before what a client needs. */
+	assert_string_equal(reply_again.keys_body.ksk[0].why, "");
+	body->provider_count--;
+	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_KEYS);
+	assert_int_equal(
+		strlen(reply_again.keys_body.ksk[0].why), KSK_WHY_CAP - 1);
 }
 
 static void

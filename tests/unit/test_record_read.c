@@ -76,6 +76,10 @@ make_full(void)
 	r.has_pruned = true;
 	r.pruned = (struct ksk_pruned){
 		.through = 60000, .hash = {3}, .stays = {4}};
+	r.has_announced = true;
+	r.announced = (struct ksk_announced){.provider = "alpha",
+		.serial = 7,
+		.document = ksk_span_of(bytes, 3)};
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -155,6 +159,11 @@ test_fields_come_back(void **state)
 	assert_int_equal(got.pruned.through, 60000);
 	assert_int_equal(got.pruned.hash[0], 3);
 	assert_int_equal(got.pruned.stays[0], 4);
+	assert_true(got.has_announced);
+	assert_string_equal(got.announced.provider, "alpha");
+	assert_int_equal(got.announced.serial, 7);
+	assert_true(ksk_span_equal(
+		got.announced.document, want.announced.document));
 	assert_returns(&want);
 }
 
@@ -192,7 +201,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 17; without++) {
+	for (unsigned without = 0; without < 18; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -211,6 +220,7 @@ test_every_field_alone_returns(void **state)
 		r.has_counted = without != 14;
 		r.counted.has_refusal = without != 15;
 		r.has_pruned = without != 16;
+		r.has_announced = without != 17;
 		assert_returns(&r);
 	}
 }
