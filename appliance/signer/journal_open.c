@@ -170,7 +170,11 @@ upgrade(struct ksk_journal *journal, struct ksk_fault *fault)
 	uint8_t id[KSK_ID_LEN];
 	const struct ksk_value value = {
 		.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of(id, sizeof(id))};
-	if (number_of(journal, "PRAGMA user_version") != 1)
+	sqlite3_int64 version = number_of(journal, "PRAGMA user_version");
+	if (version == 2)
+		return change_schema(journal, KSK_SCHEMA_FROM_2,
+			"UPDATE meta SET id = id", NULL, 0, fault);
+	if (version != 1)
 		return KSK_OK;
 	enum ksk_err err = make_id(id, fault);
 	return err != KSK_OK

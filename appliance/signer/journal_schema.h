@@ -8,6 +8,7 @@
  *   record       journal.c: the chain
  *   policy       a trigger: numbers of the POLICY records
  *   timeline     timeline.c: one row per zone
+ *   announced    timeline_announced.c: what a provider of a zone announced last
  *   idempotency  idempotency.c: answers to give again, by their RESULT record
  *   checkpoint   signatures by the audit key over a record's hash
  *   state        journal.c: small things by name (ksk_journal_state_set)
@@ -16,7 +17,7 @@
 #ifndef KSK_SIGNER_JOURNAL_SCHEMA_H
 #define KSK_SIGNER_JOURNAL_SCHEMA_H
 
-#define KSK_SCHEMA_VERSION 2
+#define KSK_SCHEMA_VERSION 3
 
 /* What version 2 has and version 1 had not. */
 #define KSK_SCHEMA_NEW_IN_2 \
@@ -31,6 +32,13 @@
 	"CREATE TABLE state(name TEXT PRIMARY KEY, value BLOB NOT NULL)" \
 	" WITHOUT ROWID;"
 
+/* What version 3 has and version 2 had not. */
+#define KSK_SCHEMA_NEW_IN_3 \
+	"CREATE TABLE announced(zone BLOB NOT NULL, provider TEXT NOT NULL," \
+	" pin BLOB NOT NULL, not_before INTEGER NOT NULL," \
+	" not_after INTEGER NOT NULL, body BLOB NOT NULL," \
+	" PRIMARY KEY(zone, provider)) WITHOUT ROWID;"
+
 /* A new journal. One row of meta follows. */
 #define KSK_SCHEMA_MAKE \
 	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1)," \
@@ -42,7 +50,7 @@
 	"CREATE TABLE policy(number INTEGER PRIMARY KEY);" \
 	"CREATE TRIGGER policy_seen AFTER INSERT ON record WHEN new.kind = 6" \
 	" BEGIN INSERT INTO policy VALUES(new.number); END;" KSK_SCHEMA_NEW_IN_2 \
-	"PRAGMA user_version = 2;"
+		KSK_SCHEMA_NEW_IN_3 "PRAGMA user_version = 3;"
 
 /* Version 1 kept each open intent in a table, which cost every commit a page.
  * Setting meta.journal_id follows. */
@@ -52,7 +60,10 @@
 	"UPDATE meta SET open_from =" \
 	" coalesce((SELECT min(number) FROM open_intent)," \
 	" (SELECT max(number) + 1 FROM record), 0);" \
-	"DROP TABLE open_intent;" KSK_SCHEMA_NEW_IN_2 \
-	"PRAGMA user_version = 2;"
+	"DROP TABLE open_intent;" KSK_SCHEMA_NEW_IN_2 KSK_SCHEMA_NEW_IN_3 \
+	"PRAGMA user_version = 3;"
+
+/* Version 2 knew no announcements. */
+#define KSK_SCHEMA_FROM_2 KSK_SCHEMA_NEW_IN_3 "PRAGMA user_version = 3;"
 
 #endif

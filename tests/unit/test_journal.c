@@ -315,8 +315,8 @@ test_a_newer_schema_is_refused(void **state)
 	struct place *p = *state;
 	struct ksk_journal *journal = open_new(p);
 	ksk_journal_close(&journal);
-	alter(p, "PRAGMA user_version = 3");
-	refused(p, appliance, KSK_ERR_MALFORMED, "schema 3");
+	alter(p, "PRAGMA user_version = 4");
+	refused(p, appliance, KSK_ERR_MALFORMED, "schema 4");
 }
 
 static void
@@ -387,6 +387,7 @@ make_schema_1(const struct place *p)
 		"DROP TABLE meta; ALTER TABLE old RENAME TO meta;"
 		"DROP TABLE timeline; DROP TABLE idempotency;"
 		"DROP TABLE checkpoint; DROP TABLE state;"
+		"DROP TABLE announced;"
 		"CREATE TABLE open_intent(number INTEGER PRIMARY KEY);"
 		"INSERT INTO open_intent VALUES(2);"
 		"PRAGMA user_version = 1;");
@@ -411,6 +412,44 @@ test_schema_1_is_upgraded(void **state)
 	assert_memory_equal(ksk_journal_id(journal), id, sizeof(id));
 	assert_int_equal(ksk_journal_head(journal).number, 4);
 	ksk_journal_close(&journal);
+}
+
+static bool
+count_any(void *ctx, const struct ksk_value *column, size_t column_count)
+{
+	(void)column;
+	assert_int_equal(column_count, 1);
+	(*(size_t *)ctx)++;
+	return true;
+}
+
+/* Version 3 adds a table and touches nothing else. */
+static void
+test_schema_2_is_upgraded(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	struct ksk_fault fault = {.text = ""};
+	uint8_t id[KSK_ID_LEN];
+	size_t count = 0;
+	fill(journal);
+	struct ksk_head head = ksk_journal_head(journal);
+	memcpy(id, ksk_journal_id(journal), sizeof(id));
+	ksk_journal_close(&journal);
+	alter(p, "DROP TABLE announced; PRAGMA user_version = 2;");
+	for (size_t i = 0; i < 2; i++) {
+		journal = open_good(p);
+		assert_memory_equal(ksk_journal_id(journal), id, sizeof(id));
+		assert_true(ksk_journal_head(journal).number >= head.number);
+		assert_int_equal(
+			ksk_journal_query(journal, "SELECT zone FROM announced",
+				NULL, 0, count_any, &count, &fault),
+			KSK_OK);
+		assert_int_equal(count, 0);
+		ksk_journal_close(&journal);
+	}
+	alter(p, "DROP TABLE announced; PRAGMA user_version = 2;");
+	refused(p, other, KSK_ERR_MALFORMED, "another appliance");
 }
 
 static void
@@ -634,6 +673,7 @@ main(void)
 		TEST(test_a_failed_commit_loses_nothing),
 		TEST(test_staging_has_an_end),
 		TEST(test_schema_1_is_upgraded),
+		TEST(test_schema_2_is_upgraded),
 		TEST(test_a_damaged_schema_1_is_not_upgraded),
 		TEST(test_rows_are_written_with_their_records),
 		TEST(test_a_row_that_fails_takes_all_back),
