@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * served - see served.h; the comparison stands in served_compare.c.
+ */
+#include "client/served.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Asks one address everything. The first question that is not answered is the
+ * last: the others would wait as long. */
+static void
+ask_address(const struct ksk_dns_server *server, const struct ksk_name *owner,
+	struct ksk_served *served)
+{
+	for (unsigned i = 0; i < KSK_SERVED_COUNT; i++) {
+		uint16_t type = i == KSK_AT_SOA ? KSK_TYPE_SOA
+						: ksk_signed_type(i);
+
+		if (ksk_dns_ask(server, owner, type, &served->answer[i],
+			    &served->why) != KSK_OK)
+			return;
+	}
+	served->reached = true;
+}
+
+/* Grows the list by one. NULL: no memory. */
+static struct ksk_served *
+add(struct ksk_served_list *served)
+{
+	struct ksk_served *list = realloc(
+		served->list, (served->count + 1) * sizeof(*list));
+
+	if (list == NULL)
+		return NULL;
+	served->list = list;
+	list[served->count] = (struct ksk_served){0};
+	return &list[served->count++];
+}
+
+static enum ksk_err
+ask_server(const struct ksk_sync_provider *provider,
+	const struct ksk_endpoint *named, const struct ksk_name *owner,
+	unsigned timeout_ms, struct ksk_served_list *served)
+{
+	struct ksk_endpoint address[KSK_DNS_ADDRESS_MAX];
+	struct ksk_dns_server server = {
+		.tsig = provider->has_tsig ? &provider->tsig : NULL,
+		.timeout_ms = timeout_ms};
+	struct ksk_fault why = {0};
+	size_t count = 0;
+	struct ksk_served *one;
+
+	if (ksk_dns_addresses(named, address, &count, &why) != KSK_OK) {
+		one = add(served);
+		if (one == NULL)
+			return KSK_ERR_NO_MEMORY;
+		ksk_text_copy(
+			one->address, sizeof(one->address), named->address);
+		one->why = why;
+		return KSK_OK;
+	}
+	for (size_t i = 0; i < count; i++) {
+		one = add(served);
+		if (one == NULL)
+			return KSK_ERR_NO_MEMORY;
+		ksk_text_copy(
+			one->address, sizeof(one->address), address[i].address);
+		server.endpoint = &address[i];
+		ask_address(&server, owner, one);
+	}
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_served_ask(const struct ksk_sync_provider *provider,
+	const struct ksk_name *owner, unsigned timeout_ms,
+	struct ksk_served_list *served)
+{
+	enum ksk_err err = KSK_OK;
+
+	ksk_served_free(served);
+	for (unsigned i = 0; err == KSK_OK && i < provider->server_count; i++)
+		err = ask_server(provider, &provider->server[i], owner,
+			timeout_ms, served);
+	return err;
+}
+
+void
+ksk_served_free(struct ksk_served_list *served)
+{
+	for (size_t i = 0; i < served->count; i++) {
+		for (unsigned k = 0; k < KSK_SERVED_COUNT; k++)
+			ksk_dns_answer_wipe(&served->list[i].answer[k]);
+	}
+	free(served->list);
+	*served = (struct ksk_served_list){0};
+}
+
+/* ---- active keys ---- */
+
+static size_t
+add_active(struct ksk_span rdata, struct ksk_active out[KSK_ACTIVE_MAX],
+	size_t count)
+{
+	struct ksk_rrsig rrsig;
+
+	if (count == KSK_ACTIVE_MAX || ksk_rrsig_read(rdata, &rrsig) != KSK_OK)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		if (out[i].tag == rrsig.tag &&
+			out[i].algorithm == rrsig.algorithm)
+			return count;
+	}
+	out[count] = (struct ksk_active){
+		.tag = rrsig.tag, .algorithm = rrsig.algorithm};
+	return count + 1;
+}
+
+size_t
+ksk_served_active(const struct ksk_served_list *served,
+	struct ksk_active out[KSK_ACTIVE_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < served->count; i++) {
+		const struct ksk_dns_answer *soa =
+			&served->list[i].answer[KSK_AT_SOA];
+
+		for (size_t k = 0; k < soa->rrsig_count; k++)
+			count = add_active(soa->rrsig[k], out, count);
+	}
+	return count;
+}
+
+bool
+ksk_active_in(const struct ksk_active *active, const struct ksk_rrset *dnskey)
+{
+	for (size_t i = 0; i < dnskey->count; i++) {
+		struct ksk_dnskey key;
+
+		if (ksk_dnskey_read(dnskey->rdata[i], &key) == KSK_OK &&
+			key.tag == active->tag &&
+			key.algorithm == active->algorithm)
+			return true;
+	}
+	return false;
+}
