@@ -131,7 +131,8 @@ def collect(build, sanitized):
                                   name.removeprefix("fuzz_"))
             jobs.append(Job(name + mark, [os.path.join(fuzz, name), corpus],
                             count_replay, where))
-        for folder in ("arch", "crash", "integration", "model", "token"):
+        for folder in ("arch", "crash", "integration", "model",
+                       "providers", "token"):
             top = os.path.join("tests", folder)
             for name in sorted(os.listdir(top)) if os.path.isdir(top) else []:
                 script = os.path.join(top, name)
