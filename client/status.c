@@ -53,33 +53,6 @@ add_state(struct ksk_text *text, uint64_t state, const char *why)
 		why[0] != '\0' ? ": " : "", why);
 }
 
-/* PROTOCOL 6. "" for ready. */
-static const char *
-ended_by(uint64_t state)
-{
-	switch ((enum ksk_state)state) {
-	case KSK_STATE_READY:
-		break;
-	case KSK_STATE_TOKEN_DOWN:
-		return "the token: its workers are started again by themselves";
-	case KSK_STATE_LOCKED:
-		return "the right PIN at the appliance, then a reload";
-	case KSK_STATE_KEY_MISSING:
-		return "making or naming the right key at the appliance";
-	case KSK_STATE_CLOCK_HOLD:
-		return "time that is synchronised and agrees for a while, or "
-		       "a person at the appliance who accepts the clock";
-	case KSK_STATE_JOURNAL_FULL:
-		return "room for the journal: it heals by itself";
-	case KSK_STATE_RESTORED:
-		return "the right journal, or a person at the appliance who "
-		       "accepts this one";
-	case KSK_STATE_NO_POLICY:
-		return "a policy that can be loaded";
-	}
-	return "";
-}
-
 /* "13 d 4 h", "1 h 30 m", "59 s": the two largest units. */
 static void
 write_span(uint64_t seconds, char out[48])
@@ -160,7 +133,8 @@ write_text(const struct ksk_session *session,
 	ksk_text_add(text, "state: ");
 	add_state(text, status->state, status->why);
 	if (status->state != KSK_STATE_READY)
-		ksk_text_add(text, "ended by: %s\n", ended_by(status->state));
+		ksk_text_add(text, "ended by: %s\n",
+			ksk_state_ended_by((unsigned)status->state));
 	ksk_text_add(text, "address: %s\n", session->address);
 	ksk_hex_write(
 		ksk_span_of(status->appliance, KSK_ID_LEN), hex, sizeof(hex));
@@ -249,7 +223,8 @@ make_json(const struct ksk_session *session,
 
 	if (value != NULL && status->state != KSK_STATE_READY)
 		(void)json_object_set_new(value, "ended-by",
-			json_string(ended_by(status->state)));
+			json_string(
+				ksk_state_ended_by((unsigned)status->state)));
 	if (value != NULL && status->has_earliest)
 		(void)json_object_set_new(value, "earliest",
 			json_pack("{s:o, s:o}", "zone",

@@ -77,6 +77,9 @@ const char *ksk_op_text(unsigned op); /* "unknown" for others */
 const char *ksk_status_text(unsigned status);
 const char *ksk_state_text(unsigned state);
 
+/* What ends a state, in words that go on from "ended by: "; "" for ready. */
+const char *ksk_state_ended_by(unsigned state);
+
 /* Why one rule refuses, or warns. rule is an id of PROTOCOL.md 7. */
 struct ksk_refusal {
 	char rule[KSK_LABEL_CAP];

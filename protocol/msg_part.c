@@ -49,6 +49,32 @@ ksk_state_text(unsigned state)
 	}
 }
 
+const char *
+ksk_state_ended_by(unsigned state)
+{
+	switch ((enum ksk_state)state) {
+	case KSK_STATE_READY:
+		break;
+	case KSK_STATE_TOKEN_DOWN:
+		return "the token: its workers are started again by themselves";
+	case KSK_STATE_LOCKED:
+		return "the right PIN at the appliance, then a reload";
+	case KSK_STATE_KEY_MISSING:
+		return "making or naming the right key at the appliance";
+	case KSK_STATE_CLOCK_HOLD:
+		return "time that is synchronised and agrees for a while, or "
+		       "a person at the appliance who accepts the clock";
+	case KSK_STATE_JOURNAL_FULL:
+		return "room for the journal: it heals by itself";
+	case KSK_STATE_RESTORED:
+		return "the right journal, or a person at the appliance who "
+		       "accepts this one";
+	case KSK_STATE_NO_POLICY:
+		return "a policy that can be loaded";
+	}
+	return "";
+}
+
 void
 ksk_msg_name_read(struct ksk_cbor_in *in, struct ksk_name *out)
 {

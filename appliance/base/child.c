@@ -71,7 +71,7 @@ static void
 set_signals(void)
 {
 	static const int ignored[] = {
-		SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+		SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXFSZ};
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t none;
 

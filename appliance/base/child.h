@@ -12,8 +12,8 @@
 #define KSK_CONTROL_FD 3
 
 /*
- * Sets up a freshly executed child: log, SIGPIPE ignored, SIGTERM and SIGINT
- * ignored (kskd orders the stop), SIGKILL when kskd dies, no core, not
+ * Sets up a freshly executed child: log, SIGPIPE and SIGXFSZ ignored (they are
+ * errors of the call then), SIGTERM and SIGINT ignored (kskd orders the stop), SIGKILL when kskd dies, no core, not
  * dumpable, no descriptor above 3, and returns its control link. Exits with
  * KSK_EXIT_USAGE and one sentence if descriptor 3 is no socket: the program
  * was started by hand.

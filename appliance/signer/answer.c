@@ -5,6 +5,7 @@
 #include "appliance/signer/answer.h"
 
 #include "appliance/base/clock.h"
+#include "appliance/base/yaml.h"
 #include "appliance/signer/anchorage.h"
 #include "appliance/signer/state.h"
 
@@ -46,13 +47,30 @@ ksk_answer_plain(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ksk_answer_encode(signer, ticket);
 }
 
+/* How long there is time to mend things, for the zone that is to be signed; 0:
+ * nothing is served, or that is not known. */
+static uint64_t
+served_until(struct ksk_signer *signer, const struct ksk_ticket *ticket)
+{
+	const struct ksk_zone *zone = NULL;
+	if (ticket->request.op == KSK_OP_SIGN)
+		zone = ksk_table_zone_find(&signer->inforce.table,
+			&ticket->request.sign.rrset.owner);
+	return zone == NULL
+		? 0
+		: ksk_outlook_expires(signer, zone, ksk_clock_now());
+}
+
 void
 ksk_answer_not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	enum ksk_state state, const char *why)
 {
-	char text[KSK_TEXT_CAP];
-	(void)snprintf(
-		text, sizeof(text), "%s: %.400s", ksk_state_text(state), why);
+	uint64_t expires = served_until(signer, ticket);
+	char text[KSK_TEXT_CAP], when[KSK_TIME_CAP];
+	(void)snprintf(text, sizeof(text), "%s: %.300s (ended by: %s%s%s)",
+		ksk_state_text(state), why, ksk_state_ended_by(state),
+		expires == 0 ? "" : "; what is served expires ",
+		expires == 0 ? "" : ksk_time_text(when, expires));
 	ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_READY, text);
 }
 

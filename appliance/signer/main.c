@@ -73,7 +73,9 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(futex),
 };
 
+/* Less than kskd gives it, looks for the end included. */
 #define STOP_MS 4000u
+#define STOP_POLL_MS 100
 
 static _Noreturn void
 give_up(const char *event, const struct ksk_fault *fault, int code)
@@ -344,6 +346,8 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	struct polled p;
 	fill_poll(signer, full, &p);
 	int wait = ksk_pipeline_wait(signer, ksk_clock_mono_ms());
+	if (signer->stopping && wait > STOP_POLL_MS)
+		wait = STOP_POLL_MS;
 	if (poll(p.fd, p.count, wait) < 0 && errno != EINTR) {
 		struct ksk_fault fault = {.text = "poll fails"};
 		give_up("poll", &fault, KSK_EXIT_INTERNAL);

@@ -133,39 +133,57 @@ find_first(const struct ksk_signer *signer, const struct ksk_client *client)
 			(first != NULL &&
 				expires[i] >= expires[first - table->zones]))
 			continue;
-		if (ksk_table_zone_has_client(table, &table->zones[i], client))
+		if (client == NULL ||
+			ksk_table_zone_has_client(
+				table, &table->zones[i], client))
 			first = &table->zones[i];
 	}
 	return first;
 }
 
-void
-ksk_outlook_status(struct ksk_signer *signer, const struct ksk_client *client,
-	uint64_t now, struct ksk_status_reply *body)
+bool
+ksk_outlook_first(struct ksk_signer *signer, const struct ksk_client *client,
+	uint64_t now, struct ksk_name *out_zone, uint64_t *out_expires)
 {
 	const struct ksk_table *table = &signer->inforce.table;
 	if (table->map == NULL || !read_expiries(signer))
-		return;
+		return false;
 	for (size_t i = 0; i < LOOK_COUNT; i++) {
 		const struct ksk_zone *zone = find_first(signer, client);
 		struct ksk_timeline *timeline = zone == NULL
 			? NULL
 			: find_timeline(signer, zone);
 		if (timeline == NULL)
-			return;
+			return false;
 		/* What was written is the least it can be: time moves on to
 		 * answers that expire later. */
 		uint64_t *written =
 			&signer->outlook.expires[zone - table->zones];
 		uint64_t expires = ksk_timeline_expires(timeline, now);
-		if (expires <= *written) {
-			ksk_table_zone_name(table, zone, &body->earliest_owner);
-			body->has_earliest = expires != 0;
-			body->earliest = expires;
-			return;
+		if (expires <= *written && expires != 0) {
+			ksk_table_zone_name(table, zone, out_zone);
+			*out_expires = expires;
+			return true;
 		}
 		*written = expires;
 	}
+	return false;
+}
+
+uint64_t
+ksk_outlook_expires(
+	struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now)
+{
+	struct ksk_timeline *timeline = find_timeline(signer, zone);
+	return timeline == NULL ? 0 : ksk_timeline_expires(timeline, now);
+}
+
+void
+ksk_outlook_status(struct ksk_signer *signer, const struct ksk_client *client,
+	uint64_t now, struct ksk_status_reply *body)
+{
+	body->has_earliest = ksk_outlook_first(
+		signer, client, now, &body->earliest_owner, &body->earliest);
 }
 
 void

@@ -28,6 +28,20 @@ struct ksk_outlook {
 void ksk_outlook_keys(struct ksk_signer *signer, const struct ksk_zone *zone,
 	uint64_t now, struct ksk_keys_reply *body);
 
+/*
+ * Finds the zone whose answer in effect expires first, as far as that can be
+ * read now. client: among its zones; NULL: among all. Returns false if there is
+ * none; outputs unchanged then.
+ */
+bool ksk_outlook_first(struct ksk_signer *signer,
+	const struct ksk_client *client, uint64_t now,
+	struct ksk_name *out_zone, uint64_t *out_expires);
+
+/* Returns when the answer in effect of a zone expires; 0: it has none, or that
+ * can't be read now. */
+uint64_t ksk_outlook_expires(
+	struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now);
+
 /* Finds the zone of a client whose answer in effect expires first. */
 void ksk_outlook_status(struct ksk_signer *signer,
 	const struct ksk_client *client, uint64_t now,

@@ -6,6 +6,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/base/yaml.h"
 #include "appliance/policy/rules.h"
 #include "appliance/signer/hold.h"
 #include "appliance/signer/load.h"
@@ -110,6 +111,13 @@ ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
 			"used; `kskctl keys ZONE` says which and why",
 			signer->trouble_count);
 		state = KSK_STATE_KEY_MISSING;
+	} else if (state == KSK_STATE_READY && signer->held_count > 0) {
+		(void)snprintf(out_why, KSK_WHY_CAP,
+			"%zu zones are not signed because the policy leaves "
+			"them no acceptable set; `kskctl status` says which "
+			"and why",
+			signer->held_count);
+		state = KSK_STATE_NO_POLICY;
 	}
 	return state;
 }
@@ -133,14 +141,30 @@ count_trouble(struct ksk_signer *signer)
 	signer->held_count = held;
 }
 
+/* What ends it, and how long there is time for that. */
+static void
+log_state(struct ksk_signer *signer, enum ksk_state state, const char *why)
+{
+	char zone[KSK_NAME_TEXT_CAP], when[KSK_TIME_CAP];
+	struct ksk_name name;
+	uint64_t expires = 0;
+	if (ksk_outlook_first(signer, NULL, ksk_clock_now(), &name, &expires))
+		ksk_name_to_text(&name, zone);
+	bool ready = state == KSK_STATE_READY;
+	ksk_log(ready ? KSK_LOG_INFO : KSK_LOG_WARN, "state",
+		"the state of the appliance has changed", "state",
+		ksk_state_text(state), "why", ready ? NULL : why, "ended-by",
+		ready ? NULL : ksk_state_ended_by(state), "first-to-expire",
+		expires == 0 ? NULL : zone, "expires",
+		expires == 0 ? NULL : ksk_time_text(when, expires), NULL);
+}
+
 static void
 tell(struct ksk_signer *signer, enum ksk_state state, const char *why)
 {
 	signer->told_state = state;
 	signer->told = true;
-	ksk_log(state == KSK_STATE_READY ? KSK_LOG_INFO : KSK_LOG_WARN, "state",
-		"the state of the appliance has changed", "state",
-		ksk_state_text(state), "why", why, NULL);
+	log_state(signer, state, why);
 
 	uint8_t room[1024];
 	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));

@@ -133,7 +133,7 @@ class Full:
         try:
             ap.wait_for(lambda: self.status()[4] == want, seconds)
         except AssertionError as e:
-            raise AssertionError(f"{e} {self.status()[4:6]}\n"
+            raise AssertionError(f"{e} {self.status()}\n"
                                  f"{self.a.log_text()[-3000:]}") from None
 
     def records(self):

@@ -1,14 +1,19 @@
 #!/usr/bin/python3
 """Bad days that an operator makes or meets: each is one line that names cause
 and remedy, a stable state or exit code, no loop, no abort."""
+import json
 import os
+import re
 import shutil
+import signal
+import subprocess
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
+from test_clock import with_clock  # noqa: E402
 
 
 class States(unittest.TestCase):
@@ -224,6 +229,218 @@ class States(unittest.TestCase):
                      check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(self.sign()[0][2], ap.DONE)
+
+
+NAMES = ("ready", "token-down", "locked", "key-missing", "clock-hold",
+         "journal-full", "restored", "no-policy")
+
+
+class AllStates(unittest.TestCase):
+    """Each state, how it comes and how it goes: whoever asks hears the same
+    name, what ends it, and how long there is time for that."""
+
+    def setUp(self):
+        self.a = a = ap.standard(workers=1)
+        self.addCleanup(a.__exit__)
+        clock = with_clock(a)
+        self.clock = clock
+        self.addCleanup(clock.close)
+        with open(a.path("etc/kskd.yaml"), encoding="utf-8") as f:
+            a.write("etc/kskd.yaml",
+                    f.read().replace("workers: 1", "workers: 1\n"
+                                     "    anchor: yes"))
+        os.mkdir(a.path("home"), 0o700)
+        out = self.ctl("enroll", "--name", "person", "--appliance",
+                       f"127.0.0.1:{a.port}", "--server-pin",
+                       a.server_pin).out
+        a.clients["person"] = (re.search(r"pin: (\w+)", out).group(1),
+                               "read, sign")
+        zone, ksks, providers, _, more = a.zones[0]
+        a.zones[0] = (zone, ksks, providers, ("auto", "person"), more)
+        a.write_policy()
+        self.set = a.write("zsks.zone", "".join(
+            z.line + "\n" for z in (a.zsk1, a.zsk2)))
+        self.journal = a.path("state/journal")
+
+    def ctl(self, *argv, code=0):
+        done = ap.sh(os.path.join(ap.BUILD, "kskctl"), "--config",
+                     self.a.path("home/profile"), *argv, check=False)
+        self.assertEqual(done.returncode, code,
+                         f"{argv}\n{done.out}{done.err}")
+        return done
+
+    def log_lines(self):
+        return [x for x in self.a.log_text().splitlines() if " state: " in x]
+
+    def reply(self):
+        with self.a.peer() as peer:
+            return peer.ask(ap.STATUS)[3]
+
+    def sign(self):
+        with self.a.peer() as peer:
+            return self.a.sign(peer, self.a.zone, [self.a.zsk1, self.a.zsk2])
+
+    def wait(self, state, ask=lambda: None):
+        def seen():
+            try:
+                ask()
+                return NAMES[self.reply()[4]] == state
+            except OSError:
+                return False
+        try:
+            ap.wait_for(seen, 20)
+        except AssertionError as e:
+            raise AssertionError(f"{e} {state}: {self.reply()}\n"
+                                 + self.a.log_text()[-4000:]) from None
+
+    def check(self, state):
+        """What each of four says; the state is there already."""
+        reply = self.reply()
+        self.assertEqual(reply[4], NAMES.index(state))
+        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                time.gmtime(reply[13][2]))
+        self.assertEqual(reply[13][1], ap.wire_name(self.a.zone))
+        ready = state == "ready"
+        data = json.loads(self.ctl("--json", "status",
+                                   code=0 if ready else 4).out)
+        self.assertEqual(data["state"], state)
+        self.assertEqual(data["earliest"], {"zone": self.a.zone,
+                                            "expiration": expires})
+        text = self.ctl("status", code=0 if ready else 4).out
+        self.assertRegex(text, rf"(?m)^state: {state}$" if ready
+                         else rf"(?m)^state: {state}: .+$")
+        self.assertIn(f"first to expire: {self.a.zone}, {expires} (in ", text)
+        line = self.log_lines()[-1]
+        self.assertIn(f'state="{state}"', line)
+        self.assertIn(f'expires="{expires}"', line)
+        self.assertIn(f'first-to-expire="{self.a.zone}"', line)
+        if ready:
+            self.assertEqual(self.sign()[2], ap.DONE)
+            return
+        self.assertGreater(len(reply[5]), 10)
+        self.assertGreater(len(data["why"]), 10)
+        self.assertIn(f"ended by: {data['ended-by']}\n", text)
+        self.assertIn(f'ended-by="{data["ended-by"]}"', line)
+        answer = self.sign()
+        self.assertEqual(answer[2], ap.NOT_READY)
+        self.assertTrue(answer[5].startswith(state + ": "), answer)
+        self.assertIn(f"(ended by: {data['ended-by']}; what is served expires "
+                      f"{expires})", answer[5])
+        self.assertIn(state + ": ", self.ctl("sign", self.set, code=4).err)
+
+    # ---- each state, and what ends it ----
+
+    def token_down(self):
+        """The module can't begin; ends when it can."""
+        conf = self.a.path("etc/softhsm2.conf")
+        os.rename(conf, conf + ".away")
+        os.kill(self.a.children()["kskd-token"][0], signal.SIGKILL)
+        yield
+        os.rename(conf + ".away", conf)
+
+    def locked(self):
+        """A PIN that the token refuses; ends with the right one."""
+        pin = self.a.path("etc/pin.main")
+        with open(pin, encoding="ascii") as f:
+            right = f.read()
+        self.a.write("etc/pin.main", "0000wrong\n", 0o600)
+        done = len(self.a.log_lines("reload-done"))
+        self.a.reload()
+        ap.wait_for(lambda: len(self.a.log_lines("reload-done")) > done)
+        os.kill(self.a.children()["kskd-token"][0], signal.SIGKILL)
+        yield
+        self.a.write("etc/pin.main", right, 0o600)
+        self.a.reload()
+
+    def key_missing(self):
+        """A key that the keymap does not allow; ends when it does."""
+        with open(self.a.path("etc/keymap"), encoding="ascii") as f:
+            right = f.read()
+        self.a.write("etc/keymap", "# empty\n")
+        self.a.reload()
+        yield
+        self.a.write("etc/keymap", right)
+        self.a.reload()
+
+    def clock_hold(self):
+        """A step of six minutes; ends a minute after it was taken back."""
+        self.clock.set(seconds=360)
+        yield
+        self.clock.set(seconds=0)
+        for _ in range(8):
+            self.clock.pass_time(10)
+            self.reply()
+
+    def limit(self, pid, size):
+        """How long files may be that a process writes; its own user may say
+        so."""
+        uid = os.stat(f"/proc/{pid}").st_uid or ap.USERS["signer"]
+        subprocess.run(
+            ["prlimit", f"--pid={pid}", f"--fsize={size}:unlimited"],
+            check=True, **({"user": uid, "group": uid, "extra_groups": []}
+                           if os.getuid() == 0 else {}))
+
+    def journal_full(self):
+        """The journal can't grow; ends when it can."""
+        signer = self.a.children()["kskd-signer"][0]
+        for _ in range(20):
+            self.sign()
+        size = os.path.getsize(os.path.join(self.journal, "journal.db-wal"))
+        self.assertGreater(size, 2 * os.path.getsize(self.a.log))
+        self.limit(signer, size)
+        self.sign()
+        yield
+        self.limit(signer, "unlimited")
+
+    def restored(self):
+        """An older journal; ends when a person accepts it."""
+        copy = self.a.path("copy")
+        self.a.stop()
+        shutil.copytree(self.journal, copy)
+        self.a.start()
+        self.sign()
+        self.a.stop()
+        for name in os.listdir(self.journal):
+            os.unlink(os.path.join(self.journal, name))
+        shutil.copy(os.path.join(copy, "journal.db"), self.journal)
+        if os.getuid() == 0:
+            os.chown(os.path.join(self.journal, "journal.db"),
+                     ap.USERS["signer"], ap.USERS["signer"])
+        self.a.start(ready=False)
+        yield
+        words = re.search(r"kskadm (accept restore \w+ \w+ \w+)",
+                          self.reply()[5]).group(1)
+        self.a.kskadm(*words.split())
+
+    def no_policy(self):
+        """A policy that leaves its zone no acceptable set; ends with one that
+        does."""
+        zone, ksks, providers, clients, more = whole = self.a.zones[0]
+        self.a.stop()
+        self.a.zones[0] = (zone, ksks, {"alpha": [self.a.zsk1]}, clients, more)
+        self.a.write_policy()
+        self.a.start(ready=False)
+        yield
+        self.a.zones[0] = whole
+        self.a.write_policy()
+        self.a.reload()
+
+    def test_all(self):
+        self.a.start()
+        self.assertEqual(self.sign()[2], ap.DONE)
+        for state in NAMES[1:]:
+            course = getattr(self, state.replace("-", "_"))()
+            next(course)
+            # A worker may look its keys up before it has the new keymap, and
+            # learns by a signature that is asked of it.
+            self.wait(state, self.sign)
+            self.check(state)
+            self.assertRaises(StopIteration, next, course)
+            self.wait("ready")
+            self.check("ready")
+        told = [re.search(r' state="(\S+?)"', x).group(1)
+                for x in self.log_lines()]
+        self.assertEqual(set(told), set(NAMES))
 
 
 if __name__ == "__main__":
