@@ -77,6 +77,17 @@
 /* The proof of a reply: one signature and what it says. */
 #define KSK_PROOF_MAX 1024u
 
+/* What is sent by parts: a policy of 100,000 zones takes 50 MiB; the rest is
+ * what 16 signatures add. */
+#define KSK_DOCUMENT_TEXT_MAX (64u * 1024u * 1024u)
+#define KSK_DOCUMENT_MAX (KSK_DOCUMENT_TEXT_MAX + 512u * 1024u)
+
+/* One part of it: a frame holds it and what stands around it. */
+#define KSK_PART_MAX 49152u
+
+/* Operators of one authority, and signatures of one document. */
+#define KSK_OPERATOR_COUNT_MAX 16u
+
 #define KSK_PIN_LEN 32u  /* SHA-256 of a SubjectPublicKeyInfo */
 #define KSK_HASH_LEN 32u /* SHA-256 */
 #define KSK_ID_LEN 16u   /* appliance id, idempotency key */

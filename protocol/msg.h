@@ -12,6 +12,7 @@
 
 #include "protocol/dnskey.h"
 #include "protocol/msg_announce.h"
+#include "protocol/msg_document.h"
 #include "protocol/msg_journal.h"
 #include "protocol/tbs.h"
 
@@ -158,6 +159,9 @@ struct ksk_request {
 	struct ksk_adopt adopt;             /* KSK_OP_ADOPT */
 	struct ksk_journal_read journal;    /* KSK_OP_JOURNAL_READ */
 	struct ksk_announce_body announce;  /* KSK_OP_ANNOUNCE */
+	struct ksk_part part;               /* KSK_OP_PART */
+	struct ksk_submit submit;           /* KSK_OP_SUBMIT */
+	struct ksk_show show;               /* KSK_OP_POLICY_SHOW */
 };
 
 /*
@@ -338,8 +342,9 @@ struct ksk_reply {
 	uint64_t number;
 	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
-	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ, _ANNOUNCE. The reader needs it
-	 * from the caller: bodies carry no op. */
+	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ, _ANNOUNCE, _PART,
+	 * _SUBMIT, _POLICY_SHOW. The reader needs it from the caller: bodies
+	 * carry no op. */
 	unsigned body;
 	struct ksk_status_reply status_body;
 	struct ksk_keys_reply keys_body;
@@ -348,6 +353,9 @@ struct ksk_reply {
 	struct ksk_adopt_reply adopt_body;
 	struct ksk_journal_reply journal_body;
 	struct ksk_announce_reply announce_body;
+	struct ksk_part_reply part_body;
+	struct ksk_submit_reply submit_body;
+	struct ksk_show_reply show_body;
 	struct ksk_refusals refusals;
 	char text[KSK_TEXT_CAP]; /* "" when none */
 	bool has_proof;

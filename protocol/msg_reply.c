@@ -43,6 +43,15 @@ read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 	case KSK_OP_ANNOUNCE:
 		ksk_msg_announce_reply_read(in, &out->announce_body);
 		break;
+	case KSK_OP_PART:
+		ksk_msg_part_reply_read(in, &out->part_body);
+		break;
+	case KSK_OP_SUBMIT:
+		ksk_msg_submit_reply_read(in, &out->submit_body);
+		break;
+	case KSK_OP_POLICY_SHOW:
+		ksk_msg_show_reply_read(in, &out->show_body);
+		break;
 	default:
 		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 			"nothing was asked whose reply has a body");
@@ -127,6 +136,15 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 		break;
 	case KSK_OP_ANNOUNCE:
 		ksk_msg_announce_reply_write(out, &reply->announce_body);
+		break;
+	case KSK_OP_PART:
+		ksk_msg_part_reply_write(out, &reply->part_body);
+		break;
+	case KSK_OP_SUBMIT:
+		ksk_msg_submit_reply_write(out, &reply->submit_body);
+		break;
+	case KSK_OP_POLICY_SHOW:
+		ksk_msg_show_reply_write(out, &reply->show_body);
 		break;
 	default:
 		ksk_msg_sign_reply_write(out, &reply->sign_body);

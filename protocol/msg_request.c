@@ -47,6 +47,15 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	case KSK_OP_ANNOUNCE:
 		ksk_msg_announce_read(in, &out->announce);
 		break;
+	case KSK_OP_PART:
+		ksk_msg_part_read(in, &out->part);
+		break;
+	case KSK_OP_SUBMIT:
+		ksk_msg_submit_read(in, &out->submit);
+		break;
+	case KSK_OP_POLICY_SHOW:
+		ksk_msg_show_read(in, &out->show);
+		break;
 	default:
 		/* Read for form only; the op is answered "unsupported". */
 		(void)ksk_cbor_in_any(in);
@@ -89,7 +98,8 @@ must_have_body(uint64_t op)
 {
 	return op == KSK_OP_KEYS || op == KSK_OP_SIGN ||
 		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT ||
-		op == KSK_OP_JOURNAL_READ || op == KSK_OP_ANNOUNCE;
+		op == KSK_OP_JOURNAL_READ || op == KSK_OP_ANNOUNCE ||
+		op == KSK_OP_PART || op == KSK_OP_SUBMIT;
 }
 
 enum ksk_err
@@ -122,7 +132,11 @@ needs_body(const struct ksk_request *request)
 	case KSK_OP_ADOPT:
 	case KSK_OP_JOURNAL_READ:
 	case KSK_OP_ANNOUNCE:
+	case KSK_OP_PART:
+	case KSK_OP_SUBMIT:
 		return true;
+	case KSK_OP_POLICY_SHOW:
+		return request->show.has_kind;
 	default:
 		return request->has_body;
 	}
@@ -152,6 +166,15 @@ write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
 		break;
 	case KSK_OP_ANNOUNCE:
 		ksk_msg_announce_write(out, &request->announce);
+		break;
+	case KSK_OP_PART:
+		ksk_msg_part_write(out, &request->part);
+		break;
+	case KSK_OP_SUBMIT:
+		ksk_msg_submit_write(out, &request->submit);
+		break;
+	case KSK_OP_POLICY_SHOW:
+		ksk_msg_show_write(out, &request->show);
 		break;
 	default:
 		ksk_cbor_out_raw(out, request->raw_body);

@@ -29,6 +29,7 @@ enum {
 	FIELD_COUNTED = 17,
 	FIELD_PRUNED = 18,
 	FIELD_ANNOUNCED = 19,
+	FIELD_DOCUMENT = 20,
 };
 
 const char *
@@ -176,6 +177,22 @@ put_announced(struct ksk_cbor_out *out, const struct ksk_record *record)
 	ksk_cbor_out_bytes(out, announced->document);
 }
 
+static void
+put_document(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	if (!record->has_document)
+		return;
+	ksk_cbor_out_uint(out, FIELD_DOCUMENT);
+	ksk_cbor_out_map(out, 2);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_bytes(out, ksk_span_of(record->document, KSK_HASH_LEN));
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_array(out, record->operator_count);
+	for (size_t i = 0; i < record->operator_count; i++)
+		ksk_cbor_out_bytes(
+			out, ksk_span_of(record->operator[i], KSK_PIN_LEN));
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
@@ -185,7 +202,8 @@ count_fields(const struct ksk_record *record)
 		(record->rule_count > 0) + (record->text != NULL) +
 		record->has_owner + record->has_attested + record->has_waits +
 		(record->proven_count > 0) + record->has_counted +
-		record->has_pruned + record->has_announced;
+		record->has_pruned + record->has_announced +
+		record->has_document;
 }
 
 static void
@@ -247,6 +265,7 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	put_counted(&c, record);
 	put_pruned(&c, record);
 	put_announced(&c, record);
+	put_document(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

@@ -27,7 +27,9 @@
 	X(KSK_RECORD_ACCEPT, 10, "accept")    /* a person ended a hold */ \
 	X(KSK_RECORD_PRUNE, 11, "prune")      /* older records left it */ \
 	X(KSK_RECORD_ANNOUNCE, 12, "announce") /* a provider's announcement \
-						* came into force */
+						* came into force */ \
+	X(KSK_RECORD_AUTHORITY, 13, "authority") /* who the operators are */ \
+	X(KSK_RECORD_WITHDRAW, 14, "withdraw")   /* one operator took away */
 
 enum ksk_record_kind {
 #define X(name, value, text) name = (value),
@@ -108,6 +110,12 @@ struct ksk_record {
 	struct ksk_pruned pruned; /* of a PRUNE */
 	bool has_announced;
 	struct ksk_announced announced; /* of an ANNOUNCE */
+	/* The document that it follows from: SHA-256 of all its bytes, and the
+	 * pins of the operators whose signatures counted. */
+	bool has_document;
+	uint8_t document[KSK_HASH_LEN];
+	size_t operator_count;
+	uint8_t operator[KSK_OPERATOR_COUNT_MAX][KSK_PIN_LEN];
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

@@ -28,6 +28,7 @@ static const struct ksk_cbor_field RECORD[] = {
 	{17, false, "counted"},
 	{18, false, "pruned"},
 	{19, false, "announced"},
+	{20, false, "document"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
@@ -220,6 +221,31 @@ read_announced(struct ksk_cbor_in *in, struct ksk_record *out)
 	}
 }
 
+static const struct ksk_cbor_field DOCUMENT[] = {
+	{1, true, "hash"},
+	{2, true, "operators"},
+};
+
+static void
+read_document(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	uint64_t key;
+
+	out->has_document = true;
+	ksk_cbor_in_map(in, DOCUMENT, KSK_FIELD_COUNT(DOCUMENT));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1) {
+			ksk_cbor_in_copy(in, out->document, KSK_HASH_LEN);
+			continue;
+		}
+		ksk_cbor_in_array(in, 0, KSK_OPERATOR_COUNT_MAX);
+		while (ksk_cbor_in_item(in))
+			ksk_cbor_in_copy(in,
+				out->operator[out->operator_count++],
+				KSK_PIN_LEN);
+	}
+}
+
 /* Fields 1 to 3: every record has them. */
 static void
 read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
@@ -298,6 +324,9 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		break;
 	case 19:
 		read_announced(in, out);
+		break;
+	case 20:
+		read_document(in, out);
 		break;
 	default:
 		read_head(in, key, out);

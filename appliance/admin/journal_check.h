@@ -13,7 +13,7 @@
 #include <sqlite3.h>
 
 /* The tables as appliance/signer/journal_schema.h makes them. */
-#define KSK_CHECK_SCHEMA 3
+#define KSK_CHECK_SCHEMA 4
 
 struct ksk_check {
 	const char *path;

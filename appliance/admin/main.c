@@ -100,6 +100,12 @@ static const struct verb {
 		"unwrap a key that was backed up for this token",
 		"Nothing is changed unless the key proves itself. With "
 		"--extractable it can be backed up\nfrom here again.\n"},
+	{"authority", "", ksk_verb_authority, "FILE",
+		"fix the first operators of an appliance",
+		"Checks the authority document in FILE and leaves it for kskd, "
+		"which takes it at its next\nstart if it knows no operators "
+		"yet. Prints its SHA-256, for `replaces:` in the next one, and\n"
+		"the operators' pins.\n"},
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
 		"Prints every error with line and column.\n"},

@@ -59,7 +59,8 @@ struct ksk_config_user {
  *	        token: ksk-token, policy: ksk-policy}    names or numbers;
  *	        `token` may be a number base for one uid per token: N, N+1, …
  *	        only if numeric
- *	authority: {mode: file}
+ *	authority: {mode: file}               file | quorum
+ *	bootstrap-clients: [<pin>]            with quorum: they may always submit
  *	journal: {path: /var/lib/ksk/journal/journal.db, reserve: 16MiB}
  *	clock: {synchronised: yes}
  *	limits: {connections: 600, connections-per-address: 64,
@@ -90,6 +91,9 @@ struct ksk_config {
 	char journal[KSK_PATH_CAP];
 	uint64_t reserve; /* bytes beside it for a full disk */
 	bool need_sync;   /* clock.synchronised, default yes */
+	bool quorum;      /* authority.mode: policies come signed */
+	uint16_t bootstrap_count;
+	uint8_t bootstrap[KSK_BOOTSTRAP_MAX][KSK_PIN_LEN];
 	struct ksk_start_frontend limits;
 	uint32_t job_ms;
 	uint16_t token_count;

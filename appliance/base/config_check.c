@@ -161,15 +161,45 @@ check_clock(const struct ksk_config_reader *r,
 }
 
 static enum ksk_err
-check_authority(const struct ksk_config_reader *r,
-	const struct ksk_config_text_authority *text)
+check_bootstrap(const struct ksk_config_reader *r,
+	const struct ksk_config_text *text, struct ksk_config *c)
 {
-	if (text == NULL || text->mode == NULL ||
-		strcmp(text->mode, "file") == 0)
+	size_t len = 0;
+
+	for (unsigned i = 0; i < text->bootstrap_count; i++) {
+		const char *pin = text->bootstrap[i];
+
+		if (strlen(pin) == 2 * KSK_PIN_LEN &&
+			ksk_hex_read(pin, strlen(pin), c->bootstrap[i],
+				KSK_PIN_LEN, &len) == KSK_OK)
+			continue;
+		ksk_yaml_fault(r->yaml, r->fault, "bootstrap-clients",
+			"\"%.80s\" is no pin: 64 hexadecimal digits, as "
+			"kskctl enroll prints them",
+			pin);
+		return KSK_ERR_BAD_INPUT;
+	}
+	c->bootstrap_count = (uint16_t)text->bootstrap_count;
+	if (c->quorum || c->bootstrap_count == 0)
 		return KSK_OK;
+	ksk_yaml_fault(r->yaml, r->fault, "bootstrap-clients",
+		"clients come from the policy file with `authority: {mode: "
+		"file}`; remove this key");
+	return KSK_ERR_BAD_INPUT;
+}
+
+static enum ksk_err
+check_authority(const struct ksk_config_reader *r,
+	const struct ksk_config_text *text, struct ksk_config *c)
+{
+	const char *mode = text->authority == NULL ? NULL
+						   : text->authority->mode;
+
+	c->quorum = mode != NULL && strcmp(mode, "quorum") == 0;
+	if (mode == NULL || c->quorum || strcmp(mode, "file") == 0)
+		return check_bootstrap(r, text, c);
 	ksk_yaml_fault(r->yaml, r->fault, "authority.mode",
-		"\"%s\" is not supported; the one mode is \"file\"",
-		text->mode);
+		"\"%s\" is not known here; write file or quorum", mode);
 	return KSK_ERR_BAD_INPUT;
 }
 
@@ -418,7 +448,7 @@ ksk_config_check(const struct ksk_config_reader *r,
 		(err = check_paths(r, text, out_config)) != KSK_OK ||
 		(err = check_journal(r, text, out_config)) != KSK_OK ||
 		(err = check_clock(r, text->clock, out_config)) != KSK_OK ||
-		(err = check_authority(r, text->authority)) != KSK_OK ||
+		(err = check_authority(r, text, out_config)) != KSK_OK ||
 		(err = check_limits(r, text->limits, out_config)) != KSK_OK ||
 		(err = check_tokens(r, text, out_config)) != KSK_OK)
 		return err;

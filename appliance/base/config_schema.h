@@ -80,6 +80,8 @@ struct ksk_config_text {
 	struct ksk_config_text_tls *tls;
 	struct ksk_config_text_users *users;
 	struct ksk_config_text_authority *authority;
+	char **bootstrap;
+	unsigned bootstrap_count;
 	struct ksk_config_text_journal *journal;
 	struct ksk_config_text_clock *clock;
 	struct ksk_config_text_limits *limits;

@@ -226,3 +226,62 @@ ksk_ctl_state_read(struct ksk_wire *body, struct ksk_ctl_state *out)
 		*out = p;
 	return err;
 }
+
+static bool
+is_kind(uint8_t kind)
+{
+	return kind >= 1 && kind <= KSK_DOCUMENT_KIND_MAX;
+}
+
+enum ksk_err
+ksk_ctl_compile_write(const struct ksk_ctl_compile *p, struct ksk_buf *out)
+{
+	struct ksk_wire_out w = ksk_packet_begin(out, KSK_CTL_COMPILE);
+
+	if (!is_kind(p->kind))
+		abort();
+	ksk_wire_put_u32(&w, p->number);
+	ksk_wire_put_u8(&w, p->kind);
+	return w.err;
+}
+
+enum ksk_err
+ksk_ctl_compile_read(struct ksk_wire *body, struct ksk_ctl_compile *out)
+{
+	struct ksk_ctl_compile p;
+	enum ksk_err err;
+
+	p.number = ksk_wire_u32(body);
+	p.kind = ksk_wire_u8(body);
+	if (!is_kind(p.kind))
+		ksk_wire_fail(body, KSK_ERR_MALFORMED);
+	err = ksk_wire_end(body);
+	if (err == KSK_OK)
+		*out = p;
+	return err;
+}
+
+enum ksk_err
+ksk_ctl_compiled_write(const struct ksk_ctl_compiled *p, struct ksk_buf *out)
+{
+	struct ksk_wire_out w = ksk_packet_begin(out, KSK_CTL_COMPILED);
+
+	ksk_wire_put_u32(&w, p->number);
+	ksk_wire_put_u8(&w, p->ok ? 1 : 0);
+	ksk_wire_put_text(&w, p->faults);
+	return w.err;
+}
+
+enum ksk_err
+ksk_ctl_compiled_read(struct ksk_wire *body, struct ksk_ctl_compiled *out)
+{
+	enum ksk_err err;
+
+	out->number = ksk_wire_u32(body);
+	out->ok = read_bool(body);
+	ksk_wire_text(body, out->faults, sizeof out->faults);
+	err = ksk_wire_end(body);
+	if (err != KSK_OK)
+		*out = (struct ksk_ctl_compiled){.ok = false};
+	return err;
+}

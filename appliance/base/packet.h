@@ -31,9 +31,11 @@
 	X(KSK_CTL_STOP, 0x0a)     /* kskd → child                       */ \
 	X(KSK_CTL_DEAD, 0x0c)     /* kskd → signer                      */ \
 	X(KSK_CTL_TOKEN_STATE, 0x0e) /* kskd → signer                      */ \
+	X(KSK_CTL_COMPILED, 0x10)    /* kskd → signer        the result  */ \
 	X(KSK_CTL_OVERDUE, 0x11)    /* signer → kskd                      */ \
 	X(KSK_CTL_LOGIN, 0x13)      /* worker → kskd                      */ \
 	X(KSK_CTL_STATE, 0x15)      /* signer → kskd                      */ \
+	X(KSK_CTL_COMPILE, 0x17)    /* signer → kskd        the text   */ \
 	X(KSK_LNK_REQUESTS, 0x20)   /* frontend → signer                  */ \
 	X(KSK_LNK_REPLIES, 0x21)    /* signer → frontend                  */ \
 	X(KSK_LNK_PINS, 0x23)       /* signer → frontend                  */ \
@@ -104,6 +106,31 @@ struct ksk_ctl_state {
 	char why[KSK_FAULT_CAP];
 };
 
+/* COMPILE: the signer has the text of a document, in sealed memory, for
+ * kskd-policy to read; one at a time. kind: enum ksk_document_kind. */
+struct ksk_ctl_compile {
+	uint32_t number; /* of the request, rises */
+	uint8_t kind;
+};
+
+/* COMPILED: what became of it. ok: the table or struct ksk_document is the
+ * descriptor; else there is none, and faults has a line for each fault. */
+#define KSK_COMPILE_FAULTS_CAP (20u * (KSK_FAULT_CAP + 1u) + 1u)
+struct ksk_ctl_compiled {
+	uint32_t number;
+	bool ok;
+	char faults[KSK_COMPILE_FAULTS_CAP];
+};
+
+KSK_MUST_USE enum ksk_err ksk_ctl_compile_write(
+	const struct ksk_ctl_compile *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_compile_read(
+	struct ksk_wire *body, struct ksk_ctl_compile *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_compiled_write(
+	const struct ksk_ctl_compiled *p, struct ksk_buf *out);
+KSK_MUST_USE enum ksk_err ksk_ctl_compiled_read(
+	struct ksk_wire *body, struct ksk_ctl_compiled *out);
+
 KSK_MUST_USE enum ksk_err ksk_ctl_plain_write(enum ksk_packet nr,
 	struct ksk_buf *out); /* READY STOP AUDIT_ASK ANCHOR_READ */
 KSK_MUST_USE enum ksk_err ksk_ctl_number_write(enum ksk_packet nr,
@@ -164,6 +191,8 @@ void ksk_lnk_reply_get(struct ksk_wire *body, struct ksk_lnk_reply *out);
  * and each policy change; replaces the one before. Body: the pins, 32 bytes
  * each, none or more. */
 #define KSK_CLIENT_COUNT_MAX 1024u
+/* … and those of kskd.yaml (start.h). */
+#define KSK_PIN_COUNT_MAX (KSK_CLIENT_COUNT_MAX + 8u)
 
 /* ---- signer ↔ worker ---- */
 

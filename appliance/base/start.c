@@ -114,6 +114,11 @@ ksk_start_signer_write(const struct ksk_start_signer *s, struct ksk_buf *out)
 		s->anchor_token >= s->token_count)
 		abort();
 	ksk_wire_put_u16(&w, s->anchor_token);
+	ksk_wire_put_u8(&w, s->quorum ? 1 : 0);
+	put_count(&w, s->bootstrap_count, KSK_BOOTSTRAP_MAX);
+	for (size_t i = 0; i < s->bootstrap_count; i++)
+		ksk_wire_put_bytes(
+			&w, ksk_span_of(s->bootstrap[i], KSK_PIN_LEN));
 	return w.err;
 }
 
@@ -141,6 +146,10 @@ ksk_start_signer_read(struct ksk_span packet, struct ksk_start_signer *out)
 	s.anchor_token = ksk_wire_u16(&body);
 	if (s.anchor_token != KSK_TOKEN_NONE && s.anchor_token >= s.token_count)
 		ksk_wire_fail(&body, KSK_ERR_MALFORMED);
+	s.quorum = read_bool(&body);
+	s.bootstrap_count = read_count(&body, KSK_BOOTSTRAP_MAX);
+	for (size_t i = 0; i < s.bootstrap_count; i++)
+		ksk_wire_copy(&body, s.bootstrap[i], KSK_PIN_LEN);
 	err = ksk_wire_end(&body);
 	if (err == KSK_OK)
 		*out = s;

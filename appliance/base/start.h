@@ -30,7 +30,10 @@ struct ksk_start_frontend {
 #define KSK_WORKER_COUNT_MAX 64u
 #define KSK_PATH_CAP 512u
 
-/* Descriptors: 0 policy table (sealed memfd). The journal is opened by path
+/* Clients that kskd.yaml lets submit. */
+#define KSK_BOOTSTRAP_MAX 8u
+
+/* Descriptors: 0 policy table (sealed memfd), unless quorum. The journal is opened by path
  * under its own uid. */
 struct ksk_start_signer {
 	uint8_t appliance[KSK_ID_LEN];
@@ -43,6 +46,11 @@ struct ksk_start_signer {
 	uint16_t worker_token[KSK_WORKER_COUNT_MAX]; /* index into token */
 	bool need_sync;        /* the kernel's clock must be synchronised */
 	uint16_t anchor_token; /* keeps the journal's anchor; or none */
+	/* Policies come as signed documents; there is no descriptor then. */
+	bool quorum;
+	uint16_t bootstrap_count;
+	/* pins of clients that may read and submit whatever the policy says */
+	uint8_t bootstrap[KSK_BOOTSTRAP_MAX][KSK_PIN_LEN];
 };
 #define KSK_TOKEN_NONE 0xffffu
 

@@ -12,7 +12,7 @@ ksk_pins_read(struct ksk_pins *pins, struct ksk_span body)
 
 	if (body.len % KSK_PIN_LEN != 0)
 		return KSK_ERR_MALFORMED;
-	if (count > KSK_CLIENT_COUNT_MAX)
+	if (count > KSK_PIN_COUNT_MAX)
 		return KSK_ERR_TOO_LARGE;
 	for (size_t i = 0; i < count; i++)
 		ksk_wire_copy(&w, pins->pin[i], KSK_PIN_LEN);

@@ -14,13 +14,13 @@
 struct ksk_pins {
 	bool known;
 	size_t count;
-	uint8_t pin[KSK_CLIENT_COUNT_MAX][KSK_PIN_LEN];
+	uint8_t pin[KSK_PIN_COUNT_MAX][KSK_PIN_LEN];
 };
 
 /*
  * Replaces the list by the body of a KSK_LNK_PINS packet.
  * KSK_ERR_MALFORMED: no whole number of pins. KSK_ERR_TOO_LARGE: more than
- * KSK_CLIENT_COUNT_MAX. The list is unchanged on failure.
+ * KSK_PIN_COUNT_MAX. The list is unchanged on failure.
  */
 KSK_MUST_USE enum ksk_err ksk_pins_read(
 	struct ksk_pins *pins, struct ksk_span body);

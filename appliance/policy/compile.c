@@ -44,6 +44,21 @@ compile_head(struct ksk_work *work, const struct ksk_doc *doc)
 	compile_appliance(work, doc->appliance);
 	(void)ksk_value_uint(work, NULL, "version", doc->version, 1, INT64_MAX,
 		&work->head.version);
+	work->head.not_after = KSK_NEVER;
+	(void)ksk_value_time(
+		work, NULL, "not-after", doc->not_after, &work->head.not_after);
+	work->head.has_replaces = doc->replaces != NULL;
+	if (doc->replaces != NULL && strcmp(doc->replaces, "none") != 0)
+		(void)ksk_value_hex(work, NULL, "replaces", doc->replaces,
+			work->head.replaces, KSK_HASH_LEN);
+	for (unsigned i = 0; i < doc->lifts_count; i++) {
+		const struct ksk_at at = {.key = "lifts", .index = i};
+		uint8_t hash[KSK_HASH_LEN] = {0};
+
+		(void)ksk_value_hex(
+			work, &at, NULL, doc->lifts[i], hash, KSK_HASH_LEN);
+		ksk_vec_put(work, &work->part[KSK_SECTION_LIFTS], hash);
+	}
 }
 
 static bool

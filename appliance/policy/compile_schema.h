@@ -111,6 +111,10 @@ struct ksk_doc {
 	char *kind;
 	char *appliance;
 	char *version;
+	char *replaces;
+	char *not_after;
+	char **lifts;
+	unsigned lifts_count;
 	struct ksk_doc_client *clients;
 	unsigned clients_count;
 	struct ksk_doc_zone *zones;

@@ -4,8 +4,9 @@
  * table into a memory file and seals it. YAML is the most tangled format we
  * read; here a fault in its reader has nothing to reach.
  *
- * Descriptors: 0 pipe with 24 bytes (appliance id, then the moment as a 64-bit
- * big-endian number), 2 log, 3 the policy's text, 4 an empty memfd to fill, 5
+ * Descriptors: 0 pipe with 25 bytes (appliance id, the moment as a 64-bit
+ * big-endian number, and a document kind: then the text is one that the signer
+ * has, whoever it is for; 0: the policy file of this appliance), 2 log, 3 the policy's text, 4 an empty memfd to fill, 5
  * pipe for the faults, one per line. Exit: 0, or KSK_EXIT_POLICY with faults
  * written, or another code of exit.h after one line in the log.
  */
@@ -13,7 +14,7 @@
 #include "appliance/base/exit.h"
 #include "appliance/base/log.h"
 #include "appliance/base/sandbox.h"
-#include "appliance/policy/compile.h"
+#include "appliance/policy/document.h"
 #include "protocol/limits.h"
 #include "protocol/wire.h"
 
@@ -142,19 +143,21 @@ write_all(int fd, const void *data, size_t len)
 }
 
 static void
-read_start(uint8_t out_appliance[KSK_ID_LEN], uint64_t *out_now)
+read_start(uint8_t out_appliance[KSK_ID_LEN], uint64_t *out_now,
+	unsigned *out_kind)
 {
-	uint8_t start[KSK_ID_LEN + 8 + 1];
+	uint8_t start[KSK_ID_LEN + 8 + 1 + 1];
 	size_t len = read_all(
 		START_FD, start, sizeof(start), "the start can't be read");
 	struct ksk_wire w = ksk_wire_of(ksk_span_of(start, len));
 
 	ksk_wire_copy(&w, out_appliance, KSK_ID_LEN);
 	*out_now = ksk_wire_u64(&w);
-	if (ksk_wire_end(&w) != KSK_OK)
+	*out_kind = ksk_wire_u8(&w);
+	if (ksk_wire_end(&w) != KSK_OK || *out_kind > KSK_DOCUMENT_KIND_MAX)
 		leave(KSK_EXIT_USAGE,
 			"kskd-policy is started by kskd, not by hand",
-			"descriptor 0 does not hold 24 bytes");
+			"descriptor 0 does not hold 25 bytes");
 }
 
 static void
@@ -181,27 +184,50 @@ write_table(const uint8_t *bytes, size_t len)
 			strerror(errno));
 }
 
+/* A policy is a table, everything else a struct ksk_document. */
+static enum ksk_err
+compile_kind(unsigned kind, struct ksk_span text, const uint8_t *appliance,
+	uint64_t now, struct ksk_faults *faults)
+{
+	static struct ksk_document document;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+	enum ksk_err err;
+
+	if (kind == 0 || kind == KSK_DOCUMENT_POLICY)
+		err = ksk_policy_compile(text, kind == 0 ? appliance : NULL,
+			now, &bytes, &len, faults);
+	else
+		err = ksk_document_compile((enum ksk_document_kind)kind, text,
+			NULL, &document, faults);
+	if (err != KSK_OK)
+		return err;
+	if (bytes != NULL)
+		write_table(bytes, len);
+	else
+		write_table((const uint8_t *)&document, sizeof(document));
+	free(bytes);
+	return KSK_OK;
+}
+
 static int
 compile_text(struct ksk_span text)
 {
 	static struct ksk_faults faults;
 	uint8_t appliance[KSK_ID_LEN];
-	uint8_t *bytes = NULL;
 	uint64_t now = 0;
-	size_t len = 0;
+	unsigned kind = 0;
 	enum ksk_err err;
 
-	read_start(appliance, &now);
-	err = ksk_policy_compile(text, appliance, now, &bytes, &len, &faults);
+	read_start(appliance, &now, &kind);
+	err = compile_kind(kind, text, appliance, now, &faults);
 	if (err == KSK_ERR_BAD_INPUT) {
 		write_faults(&faults);
 		return KSK_EXIT_POLICY;
 	}
 	if (err != KSK_OK)
-		leave(KSK_EXIT_INTERNAL, "the policy can't be compiled",
+		leave(KSK_EXIT_INTERNAL, "the text can't be compiled",
 			ksk_err_text(err));
-	write_table(bytes, len);
-	free(bytes);
 	return KSK_EXIT_OK;
 }
 

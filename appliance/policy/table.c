@@ -26,6 +26,7 @@ ksk_table_entry_size(enum ksk_table_section section)
 		[KSK_SECTION_KEYS] = sizeof(struct ksk_policy_key),
 		[KSK_SECTION_COSIGNERS] = sizeof(struct ksk_policy_cosigner),
 		[KSK_SECTION_TAG_PAIRS] = sizeof(struct ksk_tag_pair),
+		[KSK_SECTION_LIFTS] = KSK_HASH_LEN,
 		[KSK_SECTION_POOL] = 1,
 	};
 
@@ -94,12 +95,17 @@ view_of(struct ksk_span bytes, const struct ksk_table_head *head)
 		.cosigner_count = p[KSK_SECTION_COSIGNERS].count,
 		.tag_pairs = part_of(bytes, head, KSK_SECTION_TAG_PAIRS),
 		.tag_pair_count = p[KSK_SECTION_TAG_PAIRS].count,
+		.has_replaces = head->has_replaces != 0,
+		.not_after = head->not_after,
+		.lifts = part_of(bytes, head, KSK_SECTION_LIFTS),
+		.lift_count = p[KSK_SECTION_LIFTS].count,
 		.pool = part_of(bytes, head, KSK_SECTION_POOL),
 		.pool_len = p[KSK_SECTION_POOL].count,
 	};
 
 	memcpy(t.appliance, head->appliance, sizeof(t.appliance));
 	memcpy(t.hash, head->hash, sizeof(t.hash));
+	memcpy(t.replaces, head->replaces, sizeof(t.replaces));
 	return t;
 }
 

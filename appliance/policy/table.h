@@ -123,6 +123,13 @@ struct ksk_table {
 	uint64_t version;
 	uint8_t appliance[KSK_ID_LEN];
 	uint8_t hash[KSK_HASH_LEN]; /* SHA-256 of the policy's text */
+	/* What a signed policy is bound to (approve.h); a file need not say. */
+	bool has_replaces;
+	uint8_t replaces[KSK_HASH_LEN]; /* zeroes: nothing */
+	uint64_t not_after;             /* KSK_NEVER if not stated */
+	/* Withdrawals that it ends: hashes of their texts, KSK_HASH_LEN each. */
+	const uint8_t *lifts;
+	size_t lift_count;
 	const struct ksk_client *clients;
 	size_t client_count;
 	const struct ksk_zone *zones;

@@ -23,6 +23,7 @@ enum ksk_table_section {
 	KSK_SECTION_KEYS,
 	KSK_SECTION_COSIGNERS,
 	KSK_SECTION_TAG_PAIRS,
+	KSK_SECTION_LIFTS,
 	KSK_SECTION_POOL,
 	KSK_SECTION_COUNT,
 };
@@ -40,6 +41,9 @@ struct ksk_table_head {
 	uint64_t version;
 	uint8_t appliance[KSK_ID_LEN];
 	uint8_t hash[KSK_HASH_LEN];
+	uint64_t has_replaces; /* 0, 1 */
+	uint8_t replaces[KSK_HASH_LEN];
+	uint64_t not_after;
 	struct ksk_table_part part[KSK_SECTION_COUNT];
 };
 

@@ -91,9 +91,11 @@ restored(struct ksk_signer *signer, const char *what)
 		ksk_span_of(a->head.hash, KSK_HASH_LEN), hash, sizeof(hash));
 	(void)snprintf(a->why, sizeof(a->why),
 		"%s; what was signed since is not known. Put the right journal "
-		"back; or accept this one: kskadm accept restore %s %" PRIu64
-		" %s",
-		what, id, a->head.number, hash);
+		"back; or accept this one: %s %s %" PRIu64 " %s",
+		what,
+		signer->start.quorum ? "operators' authorise document, journal"
+				     : "kskadm accept restore",
+		id, a->head.number, hash);
 	a->stage = KSK_ANCHORAGE_RESTORED;
 	ksk_log(KSK_LOG_ERROR, "restored", a->why, NULL);
 }

@@ -183,7 +183,11 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	body->checkpoint = signer->audit.last;
 	ksk_text_copy(body->anchor, sizeof(body->anchor),
 		ksk_anchorage_where(signer));
-	body->zone_count = signer->inforce.zones_of[client - table->clients];
+	/* Those of kskd.yaml are listed for no zone. */
+	if (client >= table->clients &&
+		client < table->clients + table->client_count)
+		body->zone_count =
+			signer->inforce.zones_of[client - table->clients];
 	fill_tokens(signer, body);
 	fill_trouble(signer, client, now, body);
 	ksk_outlook_status(signer, client, now, body);

@@ -61,7 +61,11 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	if (err == KSK_OK)
 		err = ksk_verdict_drop(signer->journal);
 	if (err == KSK_OK)
+		err = ksk_office_stage_policy(signer, &record);
+	if (err == KSK_OK)
 		err = ksk_journal_stage(signer->journal, &record, hash);
+	if (err == KSK_OK)
+		ksk_submit_recorded(&signer->submission, &record, hash);
 	if (err == KSK_OK)
 		err = ksk_journal_commit(signer->journal, fault);
 	return err;
@@ -79,8 +83,8 @@ recall(struct ksk_signer *signer, struct ksk_inforce *policy,
 		policy, fault);
 }
 
-static enum ksk_err
-load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
+enum ksk_err
+ksk_control_load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
 	struct ksk_fault *fault)
 {
 	uint64_t version = 0;
@@ -91,6 +95,9 @@ load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
 		: &signer->inforce;
 	enum ksk_err err = ksk_inforce_load(fd, signer->start.appliance, has,
 		version, hash, signer->keyring, out, fault);
+	if (err == KSK_OK &&
+		(err = ksk_office_narrow(signer, out, fault)) != KSK_OK)
+		ksk_inforce_wipe(out);
 	if (err != KSK_OK)
 		return err;
 	err = before == NULL ? recall(signer, out, fault) : KSK_ERR_NOT_FOUND;
@@ -107,7 +114,7 @@ ksk_control_first_policy(
 	struct ksk_signer *signer, int fd, struct ksk_fault *fault)
 {
 	struct ksk_inforce next = {0};
-	enum ksk_err err = load(signer, fd, &next, fault);
+	enum ksk_err err = ksk_control_load(signer, fd, &next, fault);
 	if (err == KSK_OK)
 		err = record_policy(signer, &next, fault);
 	/* One that was agreed to before this life is not any more. */
@@ -118,6 +125,7 @@ ksk_control_first_policy(
 		return err;
 	}
 	signer->inforce = next;
+	ksk_office_policy_in_force(signer);
 	return KSK_OK;
 }
 
@@ -130,6 +138,7 @@ into_force(struct ksk_signer *signer)
 	memset(&signer->prepared, 0, sizeof(signer->prepared));
 	signer->policy_unrecorded = false;
 	signer->review_due = true;
+	ksk_office_policy_in_force(signer);
 	ksk_anchorage_hurry(signer);
 	ksk_crew_look_again(&signer->crew);
 	signer->pins_due = true;
@@ -161,6 +170,18 @@ commit_policy(struct ksk_signer *signer, uint32_t number)
 	/* The old policy stays until the new one's record is durable. */
 	signer->policy_unrecorded = true;
 	ksk_log(KSK_LOG_ERROR, "policy-waits", fault.text, NULL);
+}
+
+void
+ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next)
+{
+	/* No reload has a policy in hand: with a quorum none comes from
+	 * kskd. */
+	ksk_inforce_wipe(&signer->prepared);
+	signer->prepared = *next;
+	memset(next, 0, sizeof(*next));
+	signer->prepared_number = 0;
+	commit_policy(signer, 0);
 }
 
 static void
@@ -195,7 +216,7 @@ prepare_policy(struct ksk_signer *signer, uint32_t number, int fd)
 	struct ksk_ctl_prepared answer = {.number = number};
 	struct ksk_fault fault = {.text = ""};
 	forget_prepared(signer);
-	if (load(signer, fd, &signer->prepared, &fault) == KSK_OK) {
+	if (ksk_control_load(signer, fd, &signer->prepared, &fault) == KSK_OK) {
 		signer->prepared_number = number;
 		answer.ok = true;
 		keep_verdict(signer);
@@ -288,6 +309,10 @@ take(struct ksk_signer *signer, struct ksk_span packet, int fd, bool *out_kept)
 	struct ksk_wire body;
 	uint16_t number = ksk_packet_open(packet, &body);
 	bool carries = number == KSK_CTL_LINK || number == KSK_CTL_PREPARE;
+	if (number == KSK_CTL_COMPILED) {
+		*out_kept = true;
+		return ksk_submit_compiled(signer, &body, fd);
+	}
 	if (carries != (fd >= 0))
 		return KSK_ERR_MALFORMED;
 	enum ksk_err err;

@@ -17,6 +17,20 @@ KSK_MUST_USE enum ksk_err ksk_control_first_policy(
 	struct ksk_signer *signer, int fd, struct ksk_fault *fault);
 
 /*
+ * Loads a policy that may follow the one in force: what is withdrawn is taken
+ * away, and every zone that was signed must have an acceptable next set.
+ * fd: the sealed table, borrowed. out: ksk_inforce_wipe; unchanged on failure.
+ * KSK_ERR_BAD_INPUT: it may not; and the errors of ksk_inforce_load. With
+ * fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_control_load(struct ksk_signer *signer, int fd,
+	struct ksk_inforce *out, struct ksk_fault *fault);
+
+/* Brings a policy that was loaded so into force, once its record is durable.
+ * next: handed over. */
+void ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next);
+
+/*
  * Takes one packet of kskd.
  * KSK_ERR_AGAIN: none is there. KSK_ERR_CLOSED: kskd is dead.
  * KSK_ERR_MALFORMED: it broke its format.

@@ -54,8 +54,10 @@ ksk_hold_begin(struct ksk_signer *signer, struct ksk_fault *fault)
 	clock->released = KSK_RELEASED;
 	ksk_hex_write(ksk_span_of(ksk_journal_id(signer->journal), KSK_ID_LEN),
 		id, sizeof(id));
-	(void)snprintf(clock->accept, sizeof(clock->accept),
-		"kskadm accept clock %s", id);
+	(void)snprintf(clock->accept, sizeof(clock->accept), "%s%s",
+		signer->start.quorum ? "operators' authorise document, journal "
+				     : "kskadm accept clock ",
+		id);
 	/* Records are written in the order of time but for steps of the
 	 * clock, so that the newest of the last ones is the newest. */
 	err = ksk_journal_query(signer->journal,
@@ -102,17 +104,25 @@ look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 		(signer->clock.held ? KSK_ACCEPTED_CLOCK : 0);
 	unsigned taken;
 
-	if (wanted == 0 || signer->journal_stuck || now_ms < signer->accept_ms)
+	/* With a quorum nobody alone says so (submit.h). */
+	if (signer->start.quorum || wanted == 0 || signer->journal_stuck ||
+		now_ms < signer->accept_ms)
 		return;
 	signer->accept_ms = now_ms + ACCEPT_MS;
 	taken = ksk_accept_look(signer->journal, signer->start.journal, wanted,
 		signer->anchorage.head, ksk_clock_now());
 	if ((taken & KSK_ACCEPTED_RESTORE) != 0)
 		ksk_anchorage_accept(signer);
-	if ((taken & KSK_ACCEPTED_CLOCK) != 0) {
-		struct ksk_clock_reading reading = read_clocks(signer);
-		ksk_clockguard_accept(&signer->clock, &reading);
-	}
+	if ((taken & KSK_ACCEPTED_CLOCK) != 0)
+		ksk_hold_accept_clock(signer);
+}
+
+void
+ksk_hold_accept_clock(struct ksk_signer *signer)
+{
+	struct ksk_clock_reading reading = read_clocks(signer);
+
+	ksk_clockguard_accept(&signer->clock, &reading);
 }
 
 void

@@ -23,6 +23,9 @@ void ksk_hold_turn(struct ksk_signer *signer);
  * read yet; looks at the clocks. out_why: borrowed, "" when ready. */
 enum ksk_state ksk_hold_state(struct ksk_signer *signer, const char **out_why);
 
+/* Operators say that the clock is right as it is. */
+void ksk_hold_accept_clock(struct ksk_signer *signer);
+
 /* Once in each turn of the loop: takes accept lines, keeps the anchor. */
 void ksk_hold_run(struct ksk_signer *signer, uint64_t now_ms);
 

@@ -171,8 +171,9 @@ upgrade(struct ksk_journal *journal, struct ksk_fault *fault)
 	const struct ksk_value value = {
 		.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of(id, sizeof(id))};
 	sqlite3_int64 version = number_of(journal, "PRAGMA user_version");
-	if (version == 2)
-		return change_schema(journal, KSK_SCHEMA_FROM_2,
+	if (version == 2 || version == 3)
+		return change_schema(journal,
+			version == 2 ? KSK_SCHEMA_FROM_2 : KSK_SCHEMA_FROM_3,
 			"UPDATE meta SET id = id", NULL, 0, fault);
 	if (version != 1)
 		return KSK_OK;

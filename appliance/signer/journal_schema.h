@@ -12,12 +12,13 @@
  *   idempotency  idempotency.c: answers to give again, by their RESULT record
  *   checkpoint   signatures by the audit key over a record's hash
  *   state        journal.c: small things by name (ksk_journal_state_set)
+ *   document     document_store.c: signed documents in pieces
  * Tests: tests/unit/test_journal.c
  */
 #ifndef KSK_SIGNER_JOURNAL_SCHEMA_H
 #define KSK_SIGNER_JOURNAL_SCHEMA_H
 
-#define KSK_SCHEMA_VERSION 3
+#define KSK_SCHEMA_VERSION 4
 
 /* What version 2 has and version 1 had not. */
 #define KSK_SCHEMA_NEW_IN_2 \
@@ -39,6 +40,11 @@
 	" not_after INTEGER NOT NULL, body BLOB NOT NULL," \
 	" PRIMARY KEY(zone, provider)) WITHOUT ROWID;"
 
+/* What version 4 has and version 3 had not. name: SHA-256 of the whole. */
+#define KSK_SCHEMA_NEW_IN_4 \
+	"CREATE TABLE document(name BLOB NOT NULL, part INTEGER NOT NULL," \
+	" bytes BLOB NOT NULL, UNIQUE(name, part));"
+
 /* A new journal. One row of meta follows. */
 #define KSK_SCHEMA_MAKE \
 	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1)," \
@@ -50,7 +56,8 @@
 	"CREATE TABLE policy(number INTEGER PRIMARY KEY);" \
 	"CREATE TRIGGER policy_seen AFTER INSERT ON record WHEN new.kind = 6" \
 	" BEGIN INSERT INTO policy VALUES(new.number); END;" KSK_SCHEMA_NEW_IN_2 \
-		KSK_SCHEMA_NEW_IN_3 "PRAGMA user_version = 3;"
+		KSK_SCHEMA_NEW_IN_3 KSK_SCHEMA_NEW_IN_4 \
+	"PRAGMA user_version = 4;"
 
 /* Version 1 kept each open intent in a table, which cost every commit a page.
  * Setting meta.journal_id follows. */
@@ -61,9 +68,11 @@
 	" coalesce((SELECT min(number) FROM open_intent)," \
 	" (SELECT max(number) + 1 FROM record), 0);" \
 	"DROP TABLE open_intent;" KSK_SCHEMA_NEW_IN_2 KSK_SCHEMA_NEW_IN_3 \
-	"PRAGMA user_version = 3;"
+		KSK_SCHEMA_NEW_IN_4 "PRAGMA user_version = 4;"
 
-/* Version 2 knew no announcements. */
-#define KSK_SCHEMA_FROM_2 KSK_SCHEMA_NEW_IN_3 "PRAGMA user_version = 3;"
+/* Version 2 knew no announcements, version 3 no documents. */
+#define KSK_SCHEMA_FROM_2 \
+	KSK_SCHEMA_NEW_IN_3 KSK_SCHEMA_NEW_IN_4 "PRAGMA user_version = 4;"
+#define KSK_SCHEMA_FROM_3 KSK_SCHEMA_NEW_IN_4 "PRAGMA user_version = 4;"
 
 #endif

@@ -65,6 +65,8 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(fchown), /* if it runs as root; no capability helps it */
 	KSK_ALLOW(geteuid),
 	KSK_ALLOW(getpid),
+	/* texts for kskd-policy */
+	KSK_ALLOW(memfd_create),
 	/* is the clock synchronised; setting it takes a capability */
 	KSK_ALLOW(adjtimex),
 	KSK_ALLOW(clock_adjtime),
@@ -125,11 +127,11 @@ take_start(struct ksk_signer *signer)
 	int fds[KSK_LINK_FD_MAX];
 	size_t count = 0;
 	if (ksk_child_start(&signer->control, &buf, fds, &count) != KSK_OK ||
-		count != 1 ||
 		ksk_start_signer_read(ksk_buf_span(&buf), &signer->start) !=
-			KSK_OK)
+			KSK_OK ||
+		count != (signer->start.quorum ? 0u : 1u))
 		peer_broken("kskd");
-	return fds[0];
+	return count == 1 ? fds[0] : -1;
 }
 
 /* The journal's folder is all of the file system that stays reachable. */
@@ -180,11 +182,16 @@ open_all(struct ksk_signer *signer, int policy_fd)
 		ksk_idempotency_begin(&signer->idempotency, signer->journal,
 			&fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
-	if (ksk_control_first_policy(signer, policy_fd, &fault) != KSK_OK)
+	if (ksk_office_begin(signer, &fault) != KSK_OK)
+		give_up("journal", &fault, KSK_EXIT_JOURNAL);
+	if (signer->start.quorum)
+		ksk_office_first_policy(signer);
+	else if (ksk_control_first_policy(signer, policy_fd, &fault) != KSK_OK)
 		give_up("policy", &fault, KSK_EXIT_POLICY);
 	if (ksk_hold_begin(signer, &fault) != KSK_OK)
 		give_up("journal", &fault, KSK_EXIT_JOURNAL);
-	(void)close(policy_fd);
+	if (policy_fd >= 0)
+		(void)close(policy_fd);
 }
 
 static void
@@ -324,6 +331,8 @@ stop(struct ksk_signer *signer)
 	ksk_outlook_wipe(&signer->outlook);
 	ksk_journal_close(&signer->journal);
 	ksk_audit_wipe(&signer->audit);
+	ksk_submit_wipe(&signer->submission);
+	ksk_office_wipe(&signer->office);
 	ksk_inforce_wipe(&signer->inforce);
 	ksk_inforce_wipe(&signer->prepared);
 	ksk_keyring_free(&signer->keyring);

@@ -80,8 +80,13 @@ ksk_outbox_pins(struct ksk_signer *signer)
 	struct ksk_buf buf = ksk_buf_of(signer->packet, KSK_PACKET_MAX);
 	struct ksk_wire_out w = ksk_packet_begin(&buf, KSK_LNK_PINS);
 	for (size_t i = 0; i < table->client_count; i++)
-		ksk_wire_put_bytes(
-			&w, ksk_span_of(table->clients[i].pin, KSK_PIN_LEN));
+		if (table->clients[i].may != 0) /* else withdrawn */
+			ksk_wire_put_bytes(&w,
+				ksk_span_of(
+					table->clients[i].pin, KSK_PIN_LEN));
+	for (uint16_t i = 0; i < signer->start.bootstrap_count; i++)
+		ksk_wire_put_bytes(&w,
+			ksk_span_of(signer->start.bootstrap[i], KSK_PIN_LEN));
 	return w.err == KSK_OK &&
 		ksk_link_send(&signer->frontend, ksk_buf_span(&buf), NULL, 0) !=
 		KSK_ERR_AGAIN;

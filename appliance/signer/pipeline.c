@@ -14,6 +14,7 @@
 #include "appliance/signer/journal_read.h"
 #include "appliance/signer/past.h"
 #include "appliance/signer/room.h"
+#include "appliance/signer/show.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -165,6 +166,9 @@ unsupported(const struct ksk_request *request)
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_JOURNAL_READ:
 	case KSK_OP_ADOPT:
+	case KSK_OP_POLICY_SHOW:
+	case KSK_OP_SUBMIT:
+	case KSK_OP_PART:
 		return NULL;
 	default:
 		return "this appliance does not know this operation";
@@ -196,6 +200,15 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	case KSK_OP_LAST_ANSWER:
 		take_last_answer(signer, ticket, client, now_ms);
 		return;
+	case KSK_OP_POLICY_SHOW:
+		ksk_show_take(signer, ticket, client);
+		return;
+	case KSK_OP_SUBMIT:
+		ksk_submit_take(signer, ticket, client, now_ms);
+		return;
+	case KSK_OP_PART:
+		ksk_submit_part(signer, ticket, client, now_ms);
+		return;
 	default:
 		ksk_pipeline_take_turn(signer, ticket, client, now_ms);
 		return;
@@ -225,8 +238,8 @@ ksk_pipeline_take(struct ksk_signer *signer, const struct ksk_lnk_request *item,
 		return KSK_OK;
 	}
 	/* The list may have changed since the handshake. */
-	const struct ksk_client *client = ksk_table_client_find(
-		&signer->inforce.table, ticket->pin);
+	const struct ksk_client *client = ksk_office_client(
+		signer, ticket->pin);
 	if (client == NULL) {
 		ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_AUTHORISED, "");
 		ksk_pipeline_reply(ticket);
@@ -342,6 +355,7 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 		case KSK_STAGE_TOKEN:
 		case KSK_STAGE_PROOF:
 		case KSK_STAGE_READ:
+		case KSK_STAGE_DOCUMENT:
 		case KSK_STAGE_REPLY:
 			break;
 		}
@@ -427,6 +441,7 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 		ksk_pipeline_wake(signer, now_ms);
 	}
 	ksk_crew_push(&signer->crew, now_ms);
+	ksk_submit_run(signer, now_ms);
 	ksk_checkpoint_run(signer, now_ms);
 	ksk_proof_run(signer, now_ms);
 }
@@ -453,5 +468,7 @@ ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 {
 	int wait = wait_for_answers(signer, now_ms);
 	uint64_t read = ksk_journal_read_wait(signer, now_ms);
+	if (ksk_submit_hurries(signer))
+		wait = 1;
 	return read < (uint64_t)wait ? (int)read : wait;
 }

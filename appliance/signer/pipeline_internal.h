@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pipeline_internal - what pipeline.c, pipeline_judge.c and pipeline_refusal.c
- * share. Nobody else includes it.
+ * pipeline_internal - what pipeline.c, pipeline_judge.c, pipeline_refusal.c
+ * and the ops with a way of their own (submit.c, show.c) share. Nobody else
+ * includes it.
  */
 #ifndef KSK_SIGNER_PIPELINE_INTERNAL_H
 #define KSK_SIGNER_PIPELINE_INTERNAL_H

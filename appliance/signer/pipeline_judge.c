@@ -409,8 +409,8 @@ ksk_pipeline_wake(struct ksk_signer *signer, uint64_t now_ms)
 	struct ksk_ticket *ticket = NULL;
 	while ((ticket = ksk_ticket_next_turn(signer->tickets, ticket)) !=
 		NULL) {
-		const struct ksk_client *client = ksk_table_client_find(
-			&signer->inforce.table, ticket->pin);
+		const struct ksk_client *client = ksk_office_client(
+			signer, ticket->pin);
 		if (client == NULL) {
 			ksk_answer_plain(
 				signer, ticket, KSK_STATUS_NOT_AUTHORISED, "");

@@ -14,7 +14,9 @@
 #include "appliance/signer/idempotency.h"
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
+#include "appliance/signer/office.h"
 #include "appliance/signer/outlook.h"
+#include "appliance/signer/submit.h"
 #include "appliance/signer/ticket.h"
 #include "appliance/signer/timeline.h"
 
@@ -55,6 +57,10 @@ struct ksk_signer {
 	bool sync_asked, synchronised; /* in this turn of the loop */
 	struct ksk_anchorage anchorage;
 	uint64_t accept_ms; /* when the file accept is looked for next */
+
+	/* what operators decide (office.h, submit.h) */
+	struct ksk_office office;
+	struct ksk_submission submission;
 
 	/* what status says */
 	size_t trouble_count;       /* zones that can't be signed */

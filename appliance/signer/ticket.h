@@ -18,14 +18,15 @@
 
 enum ksk_stage {
 	KSK_STAGE_FREE = 0,
-	KSK_STAGE_TURN,    /* another set of its zone is being signed */
-	KSK_STAGE_REFUSAL, /* its reply waits for its record's commit */
-	KSK_STAGE_INTENT,  /* its INTENT record waits for commit */
-	KSK_STAGE_TOKEN,   /* its jobs are queued or asked */
-	KSK_STAGE_RESULT,  /* its RESULT or FAILURE record waits for commit */
-	KSK_STAGE_PROOF,   /* its reply waits for the audit key */
-	KSK_STAGE_READ,    /* it reads the journal when its turn comes */
-	KSK_STAGE_REPLY,   /* its reply waits for the frontend */
+	KSK_STAGE_TURN,     /* another set of its zone is being signed */
+	KSK_STAGE_REFUSAL,  /* its reply waits for its record's commit */
+	KSK_STAGE_INTENT,   /* its INTENT record waits for commit */
+	KSK_STAGE_TOKEN,    /* its jobs are queued or asked */
+	KSK_STAGE_RESULT,   /* its RESULT or FAILURE record waits for commit */
+	KSK_STAGE_PROOF,    /* its reply waits for the audit key */
+	KSK_STAGE_READ,     /* it reads the journal when its turn comes */
+	KSK_STAGE_DOCUMENT, /* its document is on its way (submit.h) */
+	KSK_STAGE_REPLY,    /* its reply waits for the frontend */
 };
 
 enum ksk_job_stage {

@@ -76,12 +76,16 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 		.job_ms = config->job_ms,
 		.reserve = config->reserve,
 		.need_sync = config->need_sync,
+		.quorum = config->quorum,
+		.bootstrap_count = config->bootstrap_count,
 		.token_count = config->token_count,
 		.worker_count = (uint16_t)(k->proc_count - KSK_PROC_WORKER),
 	};
 	struct ksk_buf packet = sending_of(k);
-	int table = ksk_file_reopen(k->settings.policy_table);
+	int table = config->quorum ? -1
+				   : ksk_file_reopen(k->settings.policy_table);
 
+	memcpy(start.bootstrap, config->bootstrap, sizeof start.bootstrap);
 	memcpy(start.appliance, k->settings.appliance, KSK_ID_LEN);
 	memcpy(start.journal, config->journal, sizeof start.journal);
 	start.anchor_token = KSK_TOKEN_NONE;
@@ -93,7 +97,7 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++)
 		start.worker_token[k->proc[i].index] = k->proc[i].token;
 	must(ksk_start_signer_write(&start, &packet));
-	send_packet(proc, &packet, &table, 1);
+	send_packet(proc, &packet, &table, config->quorum ? 0 : 1);
 	ksk_file_close(&table);
 }
 
@@ -188,6 +192,20 @@ ksk_control_token(struct kskd *k, const struct ksk_ctl_state *state)
 
 	must(ksk_ctl_state_write(KSK_CTL_TOKEN_STATE, state, &packet));
 	tell_signer(k, &packet);
+}
+
+void
+ksk_control_compiled(
+	struct kskd *k, const struct ksk_ctl_compiled *answer, int table_fd)
+{
+	struct ksk_proc *signer = &k->proc[KSK_PROC_SIGNER];
+	struct ksk_buf packet = sending_of(k);
+	int own = answer->ok ? ksk_file_reopen(table_fd) : -1;
+
+	must(ksk_ctl_compiled_write(answer, &packet));
+	if (signer->pid != 0)
+		send_packet(signer, &packet, &own, answer->ok ? 1 : 0);
+	ksk_file_close(&own);
 }
 
 void

@@ -23,6 +23,10 @@ void ksk_control_dead(struct kskd *k, const struct ksk_ctl_worker *dead);
 /* Sends TOKEN_STATE to the signer, if it is ready. */
 void ksk_control_token(struct kskd *k, const struct ksk_ctl_state *state);
 
+/* Sends COMPILED to the signer. table_fd: borrowed, with ok. */
+void ksk_control_compiled(
+	struct kskd *k, const struct ksk_ctl_compiled *answer, int table_fd);
+
 /* Sends PREPARE with what a reload changes for this child. */
 void ksk_control_prepare(struct kskd *k, struct ksk_proc *proc,
 	const struct ksk_settings *settings, uint32_t number);

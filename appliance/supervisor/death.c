@@ -6,6 +6,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/supervisor/compile.h"
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/links.h"
 #include "appliance/supervisor/procs.h"
@@ -192,6 +193,8 @@ ksk_death(struct kskd *k, struct ksk_proc *proc, int status)
 	if (proc->kind == KSK_CHILD_WORKER)
 		ksk_workers_died(k, proc, status, now_ms);
 	ksk_reload_died(k, proc);
+	if (proc->kind == KSK_CHILD_SIGNER)
+		ksk_compile_died(k);
 	proc->pid = 0;
 	if (is_fatal(k, proc, status))
 		ksk_stop_begin(k, WEXITSTATUS(status));

@@ -9,6 +9,7 @@
  *	control.c  packets from and to children
  *	workers.c  logins, PIN marks, token states
  *	reload.c   SIGHUP
+ *	compile.c  runs of kskd-policy for the signer
  *	stop.c     SIGTERM, and the way out of a start that fails
  */
 #ifndef KSK_SUPERVISOR_KSKD_H
@@ -96,6 +97,16 @@ struct ksk_reload {
 	struct ksk_settings next;
 };
 
+/* A run of kskd-policy for the signer (compile.h). */
+struct ksk_compile {
+	struct ksk_policy_run run;
+	bool wanted; /* the signer that asked waits for it */
+	uint32_t number;
+	int waiting_fd; /* -1, or the text of a request that waits for the end
+			 * of a run that nobody wants any more */
+	uint8_t waiting_kind;
+};
+
 struct ksk_stop {
 	bool on;
 	int code; /* kskd's exit code */
@@ -125,6 +136,7 @@ struct kskd {
 	bool signer_seen; /* the signer has been ready once */
 	bool up;          /* frontend and signer have been ready */
 	struct ksk_reload reload;
+	struct ksk_compile compile;
 	struct ksk_stop stop;
 	uint8_t packet[KSK_PACKET_MAX];  /* received */
 	uint8_t sending[KSK_PACKET_MAX]; /* to be sent */

@@ -6,6 +6,7 @@
  */
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/supervisor/compile.h"
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/files.h"
 #include "appliance/supervisor/listen.h"
@@ -104,14 +105,18 @@ load(struct kskd *k, const char *config)
 	k->config_path = config;
 	ksk_settings_init(&k->settings);
 	ksk_settings_init(&k->reload.next);
+	ksk_compile_init(k);
 	code = ksk_settings_load(config, &k->settings, &fault);
 	if (code != KSK_EXIT_OK)
 		return give_up(code, &fault);
-	if (ksk_spawn_folder(k->folder, &fault) != KSK_OK ||
-		ksk_policy_run_start(run, k->folder, &k->settings, &fault) !=
-			KSK_OK)
+	if (ksk_spawn_folder(k->folder, &fault) != KSK_OK)
 		return give_up(KSK_EXIT_INTERNAL, &fault);
-	code = ksk_policy_run_wait(run, &k->settings, &fault);
+	if (k->settings.config.quorum)
+		return KSK_EXIT_OK;
+	if (ksk_policy_run_start(run, k->folder, &k->settings, -1, 0, &fault) !=
+		KSK_OK)
+		return give_up(KSK_EXIT_INTERNAL, &fault);
+	code = ksk_policy_run_wait(run, &k->settings.policy_table, &fault);
 	if (code == KSK_EXIT_OK)
 		return KSK_EXIT_OK;
 	if (fault.text[0] != '\0')
@@ -227,7 +232,8 @@ static int
 wait_ms(const struct kskd *k, uint64_t now_ms)
 {
 	const uint64_t next = earliest(ksk_procs_next(k),
-		earliest(ksk_reload_next(k), ksk_stop_next(k)));
+		earliest(ksk_compile_next(k),
+			earliest(ksk_reload_next(k), ksk_stop_next(k))));
 
 	if (next == KSK_NO_MS)
 		return -1;
@@ -238,7 +244,8 @@ wait_ms(const struct kskd *k, uint64_t now_ms)
 
 #define POLL_SIGNALS 0u
 #define POLL_POLICY 1u
-#define POLL_PROC 2u /* the first of them */
+#define POLL_COMPILE 2u
+#define POLL_PROC 3u /* the first of them */
 
 static void
 poll_once(struct kskd *k)
@@ -250,6 +257,8 @@ poll_once(struct kskd *k)
 		.fd = k->signal_fd, .events = POLLIN};
 	fds[POLL_POLICY] = (struct pollfd){
 		.fd = reading ? k->reload.run.fault_fd : -1, .events = POLLIN};
+	fds[POLL_COMPILE] = (struct pollfd){
+		.fd = k->compile.run.fault_fd, .events = POLLIN};
 	for (size_t i = 0; i < k->proc_count; i++)
 		fds[POLL_PROC + i] = (struct pollfd){
 			.fd = k->proc[i].control.fd, .events = POLLIN};
@@ -258,6 +267,8 @@ poll_once(struct kskd *k)
 		return;
 	if (fds[POLL_POLICY].revents != 0)
 		ksk_policy_run_read(&k->reload.run);
+	if (fds[POLL_COMPILE].revents != 0)
+		ksk_policy_run_read(&k->compile.run);
 	for (size_t i = 0; i < k->proc_count; i++) {
 		if (fds[POLL_PROC + i].revents != 0)
 			ksk_control_receive(k, &k->proc[i]);
@@ -278,6 +289,7 @@ loop(struct kskd *k)
 		if (k->stop.on && ksk_stop_run(k, now_ms))
 			return;
 		ksk_reload_run(k, now_ms);
+		ksk_compile_run(k, now_ms);
 		ksk_procs_run(k, now_ms);
 		poll_once(k);
 	}

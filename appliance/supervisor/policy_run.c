@@ -32,17 +32,18 @@ ksk_policy_run_init(struct ksk_policy_run *run)
 	run->table_fd = run->fault_fd = -1;
 }
 
-/* A pipe that holds the appliance id and the time. */
+/* A pipe that holds the appliance id, the time and the kind. */
 static int
-make_start_pipe(const struct ksk_settings *settings)
+make_start_pipe(const struct ksk_settings *settings, uint8_t kind)
 {
-	uint8_t room[KSK_ID_LEN + 8];
+	uint8_t room[KSK_ID_LEN + 8 + 1];
 	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
 	struct ksk_wire_out w = ksk_wire_out_of(&buf);
 	int fds[2];
 
 	ksk_wire_put_bytes(&w, ksk_span_of(settings->appliance, KSK_ID_LEN));
 	ksk_wire_put_u64(&w, ksk_clock_now());
+	ksk_wire_put_u8(&w, kind);
 	if (w.err != KSK_OK || pipe2(fds, O_CLOEXEC) != 0)
 		return -1;
 	if (write(fds[1], room, buf.len) != (ssize_t)buf.len)
@@ -71,13 +72,16 @@ open_run(struct ksk_policy_run *run, int *out_child_fd)
 
 enum ksk_err
 ksk_policy_run_start(struct ksk_policy_run *run, const char *folder,
-	const struct ksk_settings *settings, struct ksk_fault *fault)
+	const struct ksk_settings *settings, int text_fd, uint8_t kind,
+	struct ksk_fault *fault)
 {
-	int start_fd = make_start_pipe(settings);
-	int text_fd = ksk_file_reopen(settings->policy_text);
+	int start_fd = make_start_pipe(settings, kind);
+	int own_fd = text_fd >= 0 ? -1 : ksk_file_reopen(settings->policy_text);
 	int child_fd = -1;
 	enum ksk_err err = KSK_ERR_IO;
 
+	if (text_fd < 0)
+		text_fd = own_fd;
 	ksk_policy_run_init(run);
 	if (start_fd >= 0 && text_fd >= 0 && open_run(run, &child_fd)) {
 		const struct ksk_spawn spawn = {
@@ -99,7 +103,7 @@ ksk_policy_run_start(struct ksk_policy_run *run, const char *folder,
 	}
 	run->until_ms = ksk_clock_mono_ms() + RUN_MS;
 	ksk_file_close(&child_fd);
-	ksk_file_close(&text_fd);
+	ksk_file_close(&own_fd);
 	ksk_file_close(&start_fd);
 	return err;
 }
@@ -169,15 +173,15 @@ judge(struct ksk_policy_run *run, int status, struct ksk_fault *fault)
 }
 
 enum ksk_exit
-ksk_policy_run_finish(struct ksk_policy_run *run, int status,
-	struct ksk_settings *settings, struct ksk_fault *fault)
+ksk_policy_run_finish(struct ksk_policy_run *run, int status, int *out_table,
+	struct ksk_fault *fault)
 {
 	enum ksk_exit code;
 
 	ksk_policy_run_read(run);
 	code = judge(run, status, fault);
 	if (code == KSK_EXIT_OK) {
-		settings->policy_table = run->table_fd;
+		*out_table = run->table_fd;
 		run->table_fd = -1;
 	}
 	ksk_file_close(&run->table_fd);
@@ -187,8 +191,8 @@ ksk_policy_run_finish(struct ksk_policy_run *run, int status,
 }
 
 enum ksk_exit
-ksk_policy_run_wait(struct ksk_policy_run *run, struct ksk_settings *settings,
-	struct ksk_fault *fault)
+ksk_policy_run_wait(
+	struct ksk_policy_run *run, int *out_table, struct ksk_fault *fault)
 {
 	uint64_t now_ms;
 	int status = 0;
@@ -204,7 +208,7 @@ ksk_policy_run_wait(struct ksk_policy_run *run, struct ksk_settings *settings,
 		(void)kill(run->pid, SIGKILL);
 	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return ksk_policy_run_finish(run, status, settings, fault);
+	return ksk_policy_run_finish(run, status, out_table, fault);
 }
 
 void

@@ -5,7 +5,8 @@
  * for the fault descriptor's end and for the process, in its loop (reload) or
  * with ksk_policy_run_wait (start).
  *
- * kskd-policy has 0: pipe with 16 bytes appliance id and 8 bytes time, 1:
+ * kskd-policy has 0: pipe with 16 bytes appliance id, 8 bytes time and a
+ * document kind (0: the policy file), 1:
  * /dev/null, 2: log, 3: text, 4: memfd for the table, 5: pipe for faults.
  * Tests: tests/integration/test_supervisor.py
  */
@@ -29,27 +30,30 @@ struct ksk_policy_run {
 
 void ksk_policy_run_init(struct ksk_policy_run *run);
 
-/* Starts kskd-policy from folder over the settings' text. KSK_ERR_IO with
- * fault. */
+/*
+ * Starts kskd-policy from folder.
+ * text_fd: borrowed, at its beginning; -1: the settings' policy text. kind: of
+ * the document, 0 for the policy file. KSK_ERR_IO with fault.
+ */
 KSK_MUST_USE enum ksk_err ksk_policy_run_start(struct ksk_policy_run *run,
-	const char *folder, const struct ksk_settings *settings,
-	struct ksk_fault *fault);
+	const char *folder, const struct ksk_settings *settings, int text_fd,
+	uint8_t kind, struct ksk_fault *fault);
 
 /* Takes what has come on fault_fd; closes it at its end. */
 void ksk_policy_run_read(struct ksk_policy_run *run);
 
 /*
  * Ends a run whose process has been waited for.
- * status: of waitpid. settings: gets the table on success.
+ * status: of waitpid. out_table: owned, gets the table on success.
  * Returns KSK_EXIT_OK; KSK_EXIT_POLICY with run->faults if the policy is
  * wrong, else with fault; KSK_EXIT_INTERNAL with fault.
  */
 KSK_MUST_USE enum ksk_exit ksk_policy_run_finish(struct ksk_policy_run *run,
-	int status, struct ksk_settings *settings, struct ksk_fault *fault);
+	int status, int *out_table, struct ksk_fault *fault);
 
 /* Waits for the run's end, kills it at its deadline, then as _finish. */
-KSK_MUST_USE enum ksk_exit ksk_policy_run_wait(struct ksk_policy_run *run,
-	struct ksk_settings *settings, struct ksk_fault *fault);
+KSK_MUST_USE enum ksk_exit ksk_policy_run_wait(
+	struct ksk_policy_run *run, int *out_table, struct ksk_fault *fault);
 
 /* Logs each fault line, with the file's name in front. */
 void ksk_policy_run_log(const struct ksk_policy_run *run, const char *path);

@@ -6,6 +6,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/supervisor/compile.h"
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/death.h"
 #include "appliance/supervisor/files.h"
@@ -253,6 +254,10 @@ ksk_procs_reap(struct kskd *k)
 		if (k->reload.phase == KSK_RELOAD_READING &&
 			pid == k->reload.run.pid) {
 			ksk_reload_policy_ended(k, status);
+			continue;
+		}
+		if (pid == k->compile.run.pid) {
+			ksk_compile_ended(k, status);
 			continue;
 		}
 		for (size_t i = 0; i < k->proc_count; i++) {

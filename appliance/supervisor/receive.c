@@ -5,11 +5,14 @@
 #include "appliance/supervisor/control.h"
 
 #include "appliance/base/log.h"
+#include "appliance/supervisor/compile.h"
 #include "appliance/supervisor/links.h"
 #include "appliance/supervisor/notify.h"
 #include "appliance/supervisor/procs.h"
 #include "appliance/supervisor/reload.h"
 #include "appliance/supervisor/workers.h"
+
+#include <unistd.h>
 
 /* A child that floods must not keep kskd from the others. */
 #define PACKETS_AT_ONCE 16
@@ -100,12 +103,20 @@ take_state(struct ksk_wire *body)
 	return err;
 }
 
+/* fd: taken over, -1 if none came. */
 static enum ksk_err
-take_packet(struct kskd *k, struct ksk_proc *proc, struct ksk_span packet)
+take_packet(
+	struct kskd *k, struct ksk_proc *proc, struct ksk_span packet, int fd)
 {
 	struct ksk_wire body;
 	const uint16_t nr = ksk_packet_open(packet, &body);
 
+	if (nr == KSK_CTL_COMPILE && proc->kind == KSK_CHILD_SIGNER)
+		return ksk_compile_take(k, &body, fd);
+	if (fd >= 0) {
+		close(fd);
+		return KSK_ERR_MALFORMED;
+	}
 	if (nr == KSK_CTL_READY)
 		return take_ready(k, proc, &body);
 	if (nr == KSK_CTL_PREPARED)
@@ -149,8 +160,10 @@ ksk_control_receive(struct kskd *k, struct ksk_proc *proc)
 {
 	for (int i = 0; i < PACKETS_AT_ONCE && proc->killed_for == NULL; i++) {
 		struct ksk_buf buf = ksk_buf_of(k->packet, sizeof k->packet);
-		enum ksk_err err = ksk_link_recv(
-			&proc->control, &buf, NULL, 0, NULL);
+		int fd = -1;
+		size_t count = 0;
+		enum ksk_err err = ksk_link_recv(&proc->control, &buf, &fd,
+			proc->kind == KSK_CHILD_SIGNER ? 1 : 0, &count);
 
 		if (err == KSK_ERR_AGAIN)
 			return;
@@ -159,7 +172,8 @@ ksk_control_receive(struct kskd *k, struct ksk_proc *proc)
 			return;
 		}
 		if (err == KSK_OK)
-			err = take_packet(k, proc, ksk_buf_span(&buf));
+			err = take_packet(k, proc, ksk_buf_span(&buf),
+				count == 1 ? fd : -1);
 		if (err != KSK_OK)
 			refuse(proc);
 	}

@@ -34,6 +34,13 @@ end_reload(struct kskd *k)
 		ksk_reload_begin(k);
 }
 
+/* With a quorum the signer has the policy, and no other file of ours. */
+static bool
+is_concerned(const struct kskd *k, const struct ksk_proc *proc)
+{
+	return proc->kind != KSK_CHILD_SIGNER || !k->settings.config.quorum;
+}
+
 /* Everything stays as it was. */
 static void
 refuse(struct kskd *k, const char *why)
@@ -74,9 +81,12 @@ load_next(struct kskd *k, struct ksk_fault *fault)
 			"the appliance id has changed, which takes a restart");
 		return false;
 	}
-	return ksk_policy_run_start(&k->reload.run, k->folder, &k->reload.next,
-		       fault) == KSK_OK;
+	return k->reload.next.config.quorum ||
+		ksk_policy_run_start(&k->reload.run, k->folder, &k->reload.next,
+			-1, 0, fault) == KSK_OK;
 }
+
+static void ask_all(struct kskd *k);
 
 void
 ksk_reload_begin(struct kskd *k)
@@ -94,6 +104,10 @@ ksk_reload_begin(struct kskd *k)
 		refuse(k, fault.text);
 		return;
 	}
+	if (k->reload.next.config.quorum) {
+		ask_all(k);
+		return;
+	}
 	k->reload.phase = KSK_RELOAD_READING;
 	k->reload.until_ms = k->reload.run.until_ms;
 }
@@ -108,6 +122,8 @@ ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc)
 		proc->settings == k->settings_number)
 		return;
 	proc->settings = k->settings_number;
+	if (!is_concerned(k, proc))
+		return;
 	ksk_control_prepare(k, proc, &k->settings, k->settings_number);
 	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
 }
@@ -159,7 +175,7 @@ ask_all(struct kskd *k)
 	for (size_t i = 0; i < k->proc_count; i++) {
 		struct ksk_proc *proc = &k->proc[i];
 
-		if (proc->phase != KSK_PHASE_READY)
+		if (proc->phase != KSK_PHASE_READY || !is_concerned(k, proc))
 			continue;
 		proc->answer = KSK_ANSWER_DUE;
 		ksk_control_prepare(k, proc, &k->reload.next, k->reload.number);
@@ -185,7 +201,7 @@ ksk_reload_policy_ended(struct kskd *k, int status)
 {
 	struct ksk_fault fault = {""};
 	const enum ksk_exit code = ksk_policy_run_finish(
-		&k->reload.run, status, &k->reload.next, &fault);
+		&k->reload.run, status, &k->reload.next.policy_table, &fault);
 
 	if (k->stop.on) {
 		end_reload(k);

@@ -66,7 +66,9 @@ load_files(struct ksk_settings *s, struct ksk_fault *fault)
 		s->config.keymap, "keymap", false, KEYMAP_MAX_LEN};
 
 	if (ksk_config_appliance(&s->config, s->appliance, fault) != KSK_OK ||
-		ksk_file_snapshot(&policy, &s->policy_text, fault) != KSK_OK)
+		(!s->config.quorum &&
+			ksk_file_snapshot(&policy, &s->policy_text, fault) !=
+				KSK_OK))
 		return KSK_EXIT_FILE;
 	switch (ksk_file_snapshot(&keymap, &s->keymap, fault)) {
 	case KSK_OK:
@@ -240,6 +242,12 @@ ksk_settings_fixed(const struct ksk_config *now, const struct ksk_config *next)
 		return "journal.path";
 	if (now->reserve != next->reserve)
 		return "journal.reserve";
+	if (now->quorum != next->quorum)
+		return "authority.mode";
+	if (now->bootstrap_count != next->bootstrap_count ||
+		memcmp(now->bootstrap, next->bootstrap,
+			now->bootstrap_count * sizeof now->bootstrap[0]) != 0)
+		return "bootstrap-clients";
 	if (now->need_sync != next->need_sync)
 		return "clock.synchronised";
 	if (!same_limits(now, next))

@@ -32,6 +32,8 @@ try_control(uint16_t nr, struct ksk_span packet, struct ksk_wire body)
 	struct ksk_buf out = ksk_buf_of(room, sizeof room);
 	struct ksk_ctl_prepared prepared;
 	struct ksk_ctl_link link;
+	struct ksk_ctl_compile compile;
+	static struct ksk_ctl_compiled compiled;
 	struct ksk_ctl_worker worker;
 	struct ksk_ctl_state state;
 	uint32_t number;
@@ -48,6 +50,14 @@ try_control(uint16_t nr, struct ksk_span packet, struct ksk_wire body)
 	case KSK_CTL_PREPARED:
 		if ((err = ksk_ctl_prepared_read(&body, &prepared)) == KSK_OK)
 			must(ksk_ctl_prepared_write(&prepared, &out));
+		break;
+	case KSK_CTL_COMPILE:
+		if ((err = ksk_ctl_compile_read(&body, &compile)) == KSK_OK)
+			must(ksk_ctl_compile_write(&compile, &out));
+		break;
+	case KSK_CTL_COMPILED:
+		if ((err = ksk_ctl_compiled_read(&body, &compiled)) == KSK_OK)
+			must(ksk_ctl_compiled_write(&compiled, &out));
 		break;
 	case KSK_CTL_LINK:
 		if ((err = ksk_ctl_link_read(&body, &link)) == KSK_OK)

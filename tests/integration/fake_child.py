@@ -74,7 +74,7 @@ def slice_of(body):
         return {"limits": [r.num("I") for _ in range(5)]}
     if kind == 2:
         return {"appliance": r.take(16).hex(), "journal": r.text(),
-                "job_ms": r.num("I"),
+                "job_ms": r.num("I"), "reserve": r.num("Q"),
                 "tokens": [r.text() for _ in range(r.num("H"))],
                 "workers": [r.num("H") for _ in range(r.num("H"))],
                 "need_sync": r.num("B"), "anchor": r.num("H")}

@@ -356,8 +356,8 @@ class Check(unittest.TestCase):
         with open(self.path, "r+b") as f:
             f.truncate(os.path.getsize(self.path) // 2)
         self.check(code=BAD)
-        self.change("PRAGMA user_version = 4")
-        self.assertIn("schema 4", self.check(code=BAD).err)
+        self.change("PRAGMA user_version = 5")
+        self.assertIn("schema 5", self.check(code=BAD).err)
         self.change("UPDATE meta SET journal_id = x''")
         self.check(code=BAD)
 

@@ -299,7 +299,7 @@ class Start(Case):
         tried = h.events("try")[0]
         self.assertEqual(tried["pin"], "pin-0")
         self.assertEqual(tried["keymap"], "# keymap one\n")
-        self.assertEqual(h.events("policy")[0]["start"], 24)
+        self.assertEqual(h.events("policy")[0]["start"], 25)
 
     def test_kskd_keeps_three_capabilities(self):
         h = self.house(workers=1).start()
@@ -925,7 +925,7 @@ class Misconfiguration(Case):
 
     def test_missing_files(self):
         for name, words in (("etc/policy.yaml", "policy"),
-                            ("etc/keymap", "kskadm init"),
+                            ("etc/keymap", "kskadm key"),
                             ("state/appliance-id", "kskadm init")):
             os.rename(self.h.path(name), self.h.path("kept"))
             self.check(7, "does not exist", words)

@@ -23,6 +23,8 @@
 	"users: {frontend: 64810, signer: 64811, policy: 64812, token: " \
 	"64820}\n"
 #define PIN "    pin: {file: /etc/ksk/pin.main}\n"
+#define AB16 "abababababababab"
+#define AB64 AB16 AB16 AB16 AB16
 #define MODULE "    module: /usr/lib/m.so\n"
 #define URI "    uri: \"pkcs11:token=ksk\"\n"
 #define TOKENS "tokens:\n  - name: main\n" MODULE URI PIN
@@ -243,8 +245,27 @@ test_refusals_at_the_top(void **state)
 		"journal.reserve: ", "from 1MiB to 1GiB");
 	check_refused(SMALL "journal: {reserve: 16}\n",
 		"journal.reserve: ", "from 1MiB to 1GiB");
-	check_refused(SMALL "authority: {mode: quorum}\n",
-		"line 8, column 19: authority.mode: ", "\"file\"");
+	check_refused(SMALL "authority: {mode: two}\n",
+		"line 8, column 19: authority.mode: ", "file or quorum");
+	check_refused(SMALL "bootstrap-clients: [" AB64 "]\n", "line 8",
+		"remove this key");
+	check_refused(SMALL "authority: {mode: quorum}\n"
+			    "bootstrap-clients: [ab]\n",
+		"bootstrap-clients: ", "64 hexadecimal digits");
+}
+
+static void
+test_quorum(void **state)
+{
+	(void)state;
+	check_loads(SMALL "authority: {mode: quorum}\nbootstrap-clients: [" AB64
+			  "]\n");
+	assert_true(config.quorum);
+	assert_int_equal(config.bootstrap_count, 1);
+	assert_int_equal(config.bootstrap[0][31], 0xab);
+	check_loads(SMALL);
+	assert_false(config.quorum);
+	assert_int_equal(config.bootstrap_count, 0);
 }
 
 static void
@@ -479,6 +500,7 @@ main(void)
 		cmocka_unit_test(test_users),
 		cmocka_unit_test(test_refusals_of_the_whole),
 		cmocka_unit_test(test_refusals_at_the_top),
+		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_refusals_of_limits),
 		cmocka_unit_test(test_refusals_of_tokens),
 		cmocka_unit_test(test_too_many_workers),

@@ -315,8 +315,8 @@ test_a_newer_schema_is_refused(void **state)
 	struct place *p = *state;
 	struct ksk_journal *journal = open_new(p);
 	ksk_journal_close(&journal);
-	alter(p, "PRAGMA user_version = 4");
-	refused(p, appliance, KSK_ERR_MALFORMED, "schema 4");
+	alter(p, "PRAGMA user_version = 5");
+	refused(p, appliance, KSK_ERR_MALFORMED, "schema 5");
 }
 
 static void
@@ -388,6 +388,7 @@ make_schema_1(const struct place *p)
 		"DROP TABLE timeline; DROP TABLE idempotency;"
 		"DROP TABLE checkpoint; DROP TABLE state;"
 		"DROP TABLE announced;"
+		"DROP TABLE document;"
 		"CREATE TABLE open_intent(number INTEGER PRIMARY KEY);"
 		"INSERT INTO open_intent VALUES(2);"
 		"PRAGMA user_version = 1;");
@@ -436,7 +437,9 @@ test_schema_2_is_upgraded(void **state)
 	struct ksk_head head = ksk_journal_head(journal);
 	memcpy(id, ksk_journal_id(journal), sizeof(id));
 	ksk_journal_close(&journal);
-	alter(p, "DROP TABLE announced; PRAGMA user_version = 2;");
+	alter(p,
+		"DROP TABLE announced; DROP TABLE document;"
+		"PRAGMA user_version = 2;");
 	for (size_t i = 0; i < 2; i++) {
 		journal = open_good(p);
 		assert_memory_equal(ksk_journal_id(journal), id, sizeof(id));
@@ -448,8 +451,33 @@ test_schema_2_is_upgraded(void **state)
 		assert_int_equal(count, 0);
 		ksk_journal_close(&journal);
 	}
-	alter(p, "DROP TABLE announced; PRAGMA user_version = 2;");
+	alter(p,
+		"DROP TABLE announced; DROP TABLE document;"
+		"PRAGMA user_version = 2;");
 	refused(p, other, KSK_ERR_MALFORMED, "another appliance");
+}
+
+static void
+test_schema_3_is_upgraded(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	uint8_t id[KSK_ID_LEN];
+	size_t statement;
+	struct ksk_fault fault = {.text = ""};
+	memcpy(id, ksk_journal_id(journal), sizeof(id));
+	ksk_journal_close(&journal);
+	alter(p, "DROP TABLE document; PRAGMA user_version = 3;");
+	journal = open_good(p);
+	assert_memory_equal(ksk_journal_id(journal), id, sizeof(id));
+	assert_int_equal(ksk_journal_statement(journal,
+				 "INSERT INTO document VALUES(?, ?, ?)",
+				 &statement, &fault),
+		KSK_OK);
+	ksk_journal_close(&journal);
+	/* A name that is taken: the upgrade is all or nothing. */
+	alter(p, "PRAGMA user_version = 3;");
+	refused(p, appliance, KSK_ERR_IO, "making its tables");
 }
 
 static void
@@ -674,6 +702,7 @@ main(void)
 		TEST(test_staging_has_an_end),
 		TEST(test_schema_1_is_upgraded),
 		TEST(test_schema_2_is_upgraded),
+		TEST(test_schema_3_is_upgraded),
 		TEST(test_a_damaged_schema_1_is_not_upgraded),
 		TEST(test_rows_are_written_with_their_records),
 		TEST(test_a_row_that_fails_takes_all_back),

@@ -214,16 +214,16 @@ test_unknown_op(void **state)
 	assert_request_returns(ksk_span_of("\xa2\1\7\2\x18\x63", 6));
 	assert_int_equal(99, request_again.op);
 	assert_request_returns(
-		ksk_span_of("\xa3\1\7\2\x0b\3\xa1\4\x81\xf4", 10));
-	assert_int_equal(KSK_OP_PART, request_again.op);
+		ksk_span_of("\xa3\1\7\2\x0c\3\xa1\4\x81\xf4", 10));
+	assert_int_equal(12, request_again.op);
 	assert_int_equal(4, request_again.raw_body.len);
 	assert_request_refused(
-		ksk_span_of("\xa3\1\7\2\x0b\3\xa1\4\x81\xf6", 10),
+		ksk_span_of("\xa3\1\7\2\x0c\3\xa1\4\x81\xf6", 10),
 		KSK_ERR_MALFORMED,
 		"body.4[0]: tags, floats, null, undefined, negative numbers "
 		"and indefinite lengths are not allowed");
 	assert_request_refused(
-		ksk_span_of("\xa3\1\7\2\x0b\3\x81\x81\x81\x81\x81\x81\0", 13),
+		ksk_span_of("\xa3\1\7\2\x0c\3\x81\x81\x81\x81\x81\x81\0", 13),
 		KSK_ERR_MALFORMED, "body[0][0][0][0][0]: nested deeper than 6");
 }
 
@@ -462,7 +462,7 @@ test_sign_reply(void **state)
 	/* A body that belongs to no request. */
 	assert_reply_refused(write_reply(&reply, room[0]), 0, KSK_ERR_MALFORMED,
 		"body: nothing was asked whose reply has a body");
-	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_SUBMIT,
+	assert_reply_refused(write_reply(&reply, room[0]), 12,
 		KSK_ERR_MALFORMED,
 		"body: nothing was asked whose reply has a body");
 }

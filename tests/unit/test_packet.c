@@ -137,6 +137,48 @@ test_plain_and_number(void **state)
 }
 
 static enum ksk_err
+rewrite_compile(uint16_t nr, struct ksk_wire *body, struct ksk_buf *again)
+{
+	struct ksk_ctl_compile p;
+	const enum ksk_err err = ksk_ctl_compile_read(body, &p);
+
+	(void)nr;
+	return err != KSK_OK ? err : ksk_ctl_compile_write(&p, again);
+}
+
+static enum ksk_err
+rewrite_compiled(uint16_t nr, struct ksk_wire *body, struct ksk_buf *again)
+{
+	static struct ksk_ctl_compiled p;
+	const enum ksk_err err = ksk_ctl_compiled_read(body, &p);
+
+	(void)nr;
+	return err != KSK_OK ? err : ksk_ctl_compiled_write(&p, again);
+}
+
+static void
+test_compile(void **state)
+{
+	static struct ksk_ctl_compiled done = {.number = 7, .ok = true};
+	struct ksk_ctl_compile p = {.number = 7, .kind = 4};
+	struct ksk_buf buf = ksk_buf_of(room, sizeof room);
+
+	(void)state;
+	assert_int_equal(ksk_ctl_compile_write(&p, &buf), KSK_OK);
+	check_packet(rewrite_compile, &buf);
+	check_refused(rewrite_compile, &buf, 6, 0);
+	check_refused(rewrite_compile, &buf, 6, 5);
+	assert_int_equal(ksk_ctl_compiled_write(&done, &buf), KSK_OK);
+	check_packet(rewrite_compiled, &buf);
+	check_refused(rewrite_compiled, &buf, 6, 2);
+	done.ok = false;
+	memset(done.faults, 'x', sizeof done.faults - 1);
+	assert_int_equal(ksk_ctl_compiled_write(&done, &buf), KSK_OK);
+	check_packet(rewrite_compiled, &buf);
+	check_refused(rewrite_compiled, &buf, 10, 0); /* zero in a text */
+}
+
+static enum ksk_err
 rewrite_prepared(uint16_t nr, struct ksk_wire *body, struct ksk_buf *again)
 {
 	struct ksk_ctl_prepared p;
@@ -550,6 +592,7 @@ main(void)
 		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_anchor),
 		cmocka_unit_test(test_plain_and_number),
+		cmocka_unit_test(test_compile),
 		cmocka_unit_test(test_prepared),
 		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_worker),

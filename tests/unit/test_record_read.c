@@ -80,6 +80,10 @@ make_full(void)
 	r.announced = (struct ksk_announced){.provider = "alpha",
 		.serial = 7,
 		.document = ksk_span_of(bytes, 3)};
+	r.has_document = true;
+	memset(r.document, 5, sizeof(r.document));
+	r.operator_count = 2;
+	memset(r.operator, 6, 2 * sizeof(r.operator[0]));
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -164,6 +168,10 @@ test_fields_come_back(void **state)
 	assert_int_equal(got.announced.serial, 7);
 	assert_true(ksk_span_equal(
 		got.announced.document, want.announced.document));
+	assert_true(got.has_document);
+	assert_int_equal(got.document[31], 5);
+	assert_int_equal(got.operator_count, 2);
+	assert_int_equal(got.operator[1][31], 6);
 	assert_returns(&want);
 }
 
@@ -201,7 +209,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 18; without++) {
+	for (unsigned without = 0; without < 20; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -221,6 +229,8 @@ test_every_field_alone_returns(void **state)
 		r.counted.has_refusal = without != 15;
 		r.has_pruned = without != 16;
 		r.has_announced = without != 17;
+		r.has_document = without != 18;
+		r.operator_count = without != 19 ? KSK_OPERATOR_COUNT_MAX : 0;
 		assert_returns(&r);
 	}
 }

@@ -112,9 +112,16 @@ test_signer(void **state)
 	check_packet(rewrite_signer, &buf);
 	check_refused(rewrite_signer, &buf, 2, KSK_CHILD_WORKER);
 	check_refused(rewrite_signer, &buf, count_at + 1, 9);
-	check_refused(rewrite_signer, &buf, buf.len - 7, 65);
+	check_refused(rewrite_signer, &buf, buf.len - 10, 65);
 	/* A worker of a token that is not there. */
-	check_refused(rewrite_signer, &buf, buf.len - 1, 2);
+	check_refused(rewrite_signer, &buf, buf.len - 4, 2);
+	check_refused(rewrite_signer, &buf, buf.len - 3, 2); /* a bool */
+	check_refused(rewrite_signer, &buf, buf.len - 1, 9);
+	s.quorum = true;
+	s.bootstrap_count = KSK_BOOTSTRAP_MAX;
+	memset(s.bootstrap, 7, sizeof s.bootstrap);
+	assert_int_equal(ksk_start_signer_write(&s, &buf), KSK_OK);
+	check_packet(rewrite_signer, &buf);
 }
 
 static enum ksk_err

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * submit_effect - what each kind of document demands once its text is read, and
+ * what it does once it is durable. Contract: submit_internal.h
+ */
+#include "appliance/signer/submit_internal.h"
+
+#include "appliance/base/clock.h"
+#include "appliance/base/log.h"
+#include "appliance/signer/control.h"
+#include "appliance/signer/hold.h"
+#include "appliance/signer/office.h"
+
+#include <string.h>
+
+static struct ksk_standing
+what_stands(const struct ksk_signer *signer)
+{
+	struct ksk_standing standing = {
+		.authority = &signer->office.authority, .now = ksk_clock_now()};
+
+	memcpy(standing.appliance, signer->start.appliance, KSK_ID_LEN);
+	if (!ksk_journal_policy(signer->journal, &standing.policy_version,
+		    standing.policy_hash))
+		standing.policy_version = 0;
+	return standing;
+}
+
+/* ---- policy ---- */
+
+static void
+judge_lifts(const struct ksk_signer *signer, const struct ksk_table *table,
+	struct ksk_refusals *refusals)
+{
+	char hex[2 * KSK_HASH_LEN + 1];
+
+	for (size_t i = 0; i < table->lift_count; i++) {
+		const uint8_t *hash = table->lifts + i * KSK_HASH_LEN;
+		if (ksk_withdrawals_has(&signer->office.withdrawals, hash))
+			continue;
+		ksk_hex_write(
+			ksk_span_of(hash, KSK_HASH_LEN), hex, sizeof(hex));
+		ksk_approve_refuse(refusals, KSK_APPROVE_LIFTS,
+			"no withdrawal stands with the hash %s", hex);
+	}
+}
+
+static bool
+judge_policy(struct ksk_signer *signer, int fd, struct ksk_refusals *refusals,
+	struct ksk_fault *fault)
+{
+	struct ksk_submission *s = &signer->submission;
+	struct ksk_standing standing = what_stands(signer);
+	struct ksk_table table = {.map = NULL};
+	enum ksk_err err = ksk_table_map(fd, &table, fault);
+
+	if (err != KSK_OK)
+		return false;
+	const struct ksk_claim claim = ksk_claim_of_table(&table);
+	memcpy(s->hash, table.hash, KSK_HASH_LEN);
+	(void)ksk_approve_claim(&standing, &claim, refusals);
+	judge_lifts(signer, &table, refusals);
+	ksk_table_unmap(&table);
+	if (refusals->count > 0)
+		return false;
+	err = ksk_control_load(signer, fd, &s->next, fault);
+	if (err == KSK_ERR_BAD_INPUT)
+		ksk_approve_refuse(
+			refusals, KSK_APPROVE_POLICY, "%.390s", fault->text);
+	return err == KSK_OK;
+}
+
+/* ---- authority ---- */
+
+static void
+judge_authority(struct ksk_signer *signer, struct ksk_refusals *refusals)
+{
+	struct ksk_submission *s = &signer->submission;
+
+	(void)ksk_approve_signers(&signer->office.authority, s->kind,
+		&s->document, &s->value.authority, &s->who, refusals);
+}
+
+/* ---- withdraw ---- */
+
+static void
+judge_withdraw(struct ksk_signer *signer, struct ksk_refusals *refusals)
+{
+	const struct ksk_document *d = &signer->submission.value;
+	const struct ksk_table *table = &signer->inforce.table;
+	struct ksk_withdrawals *next = &signer->office.next;
+
+	if (ksk_withdrawals_has(&signer->office.withdrawals, d->hash))
+		ksk_approve_refuse(refusals, KSK_APPROVE_WITHDRAW,
+			"this document stands already");
+	for (uint32_t i = 0; i < d->taken_count; i++) {
+		const char *why = ksk_withdrawals_trouble(&d->taken[i], table);
+		if (why != NULL)
+			ksk_approve_refuse(refusals, KSK_APPROVE_WITHDRAW,
+				"%s %u: %s",
+				d->taken[i].is_key == 1 ? "key" : "client",
+				i + 1, why);
+	}
+	*next = signer->office.withdrawals;
+	if (refusals->count == 0 && ksk_withdrawals_add(next, d) != KSK_OK)
+		ksk_approve_refuse(refusals, KSK_APPROVE_WITHDRAW,
+			"too much is withdrawn; a policy that lifts some of it "
+			"makes room");
+}
+
+/* ---- authorise ---- */
+
+static bool
+compare(void *ctx, const struct ksk_value *column, size_t count)
+{
+	const struct ksk_authorise *a = ((void **)ctx)[0];
+	bool *same = ((void **)ctx)[1];
+
+	*same = count == 1 && column[0].bytes.len == KSK_HASH_LEN &&
+		memcmp(column[0].bytes.data, a->record_hash, KSK_HASH_LEN) == 0;
+	return false;
+}
+
+/* The journal has this record; a restored one had it last. */
+static bool
+is_of_journal(struct ksk_signer *signer, struct ksk_authorise *a)
+{
+	const struct ksk_value number = {
+		.kind = KSK_VALUE_NUMBER, .number = a->record};
+	struct ksk_fault fault = {.text = ""};
+	bool same = false;
+	void *ctx[] = {a, &same};
+
+	if (a->act == KSK_ACT_RESTORE)
+		return a->record == signer->anchorage.head.number &&
+			memcmp(a->record_hash, signer->anchorage.head.hash,
+				KSK_HASH_LEN) == 0;
+	return ksk_journal_query(signer->journal,
+		       "SELECT hash FROM record WHERE number = ?", &number, 1,
+		       compare, ctx, &fault) == KSK_OK &&
+		same;
+}
+
+static void
+judge_authorise(struct ksk_signer *signer, struct ksk_refusals *refusals)
+{
+	struct ksk_authorise *a = &signer->submission.value.authorise;
+	const char *why;
+	bool restored = ksk_anchorage_state(signer, &why) == KSK_STATE_RESTORED;
+	bool wanted = a->act == KSK_ACT_RESTORE ? restored : signer->clock.held;
+
+	if (!wanted)
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"nothing waits for this: the appliance is not held for "
+			"that reason");
+	if (memcmp(a->journal, ksk_journal_id(signer->journal), KSK_ID_LEN) !=
+		0)
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"the document is about another journal");
+	else if (wanted && !is_of_journal(signer, a))
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"the document names another record; kskctl policy show "
+			"prints the one it must name");
+	if (ksk_office_knows_nonce(&signer->office, a->nonce))
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"the nonce was used before; each document has its own");
+}
+
+bool
+ksk_submit_judge(struct ksk_signer *signer, int fd,
+	struct ksk_refusals *refusals, struct ksk_fault *fault)
+{
+	struct ksk_submission *s = &signer->submission;
+	struct ksk_standing standing = what_stands(signer);
+
+	if (s->kind == KSK_DOCUMENT_POLICY)
+		return judge_policy(signer, fd, refusals, fault);
+	if (ksk_document_map(fd, &s->value, fault) != KSK_OK)
+		return false;
+	if (s->value.kind != s->kind) {
+		ksk_fault_set(fault, "kskd-policy read another kind");
+		return false;
+	}
+	const struct ksk_claim claim = ksk_claim_of_document(&s->value);
+	memcpy(s->hash, s->value.hash, KSK_HASH_LEN);
+	(void)ksk_approve_claim(&standing, &claim, refusals);
+	if (s->kind == KSK_DOCUMENT_AUTHORITY)
+		judge_authority(signer, refusals);
+	else if (s->kind == KSK_DOCUMENT_WITHDRAW)
+		judge_withdraw(signer, refusals);
+	else
+		judge_authorise(signer, refusals);
+	return refusals->count == 0;
+}
+
+/* ---- staging ---- */
+
+/* What narrows takes effect before it is durable: the other way round,
+ * somebody could sign in between. */
+static void
+narrow_now(struct ksk_signer *signer)
+{
+	signer->office.withdrawals = signer->office.next;
+	if (ksk_office_narrow_all(signer))
+		return;
+	ksk_log(KSK_LOG_ERROR, "no-policy",
+		"there is no memory to take away what was withdrawn; no policy "
+		"is in force until a restart",
+		NULL);
+	ksk_inforce_wipe(&signer->inforce);
+}
+
+/* Rows first: a record without them would be one too many. */
+static enum ksk_err
+stage_rows(struct ksk_signer *signer, struct ksk_record *record)
+{
+	const struct ksk_submission *s = &signer->submission;
+
+	switch (s->kind) {
+	case KSK_DOCUMENT_AUTHORITY:
+		record->kind = KSK_RECORD_AUTHORITY;
+		return ksk_office_stage_authority(
+			signer, &s->value.authority, s->name, true);
+	case KSK_DOCUMENT_WITHDRAW:
+		record->kind = KSK_RECORD_WITHDRAW;
+		narrow_now(signer);
+		return ksk_office_stage_withdrawals(
+			signer, &signer->office.withdrawals);
+	case KSK_DOCUMENT_AUTHORISE:
+		record->kind = KSK_RECORD_ACCEPT;
+		record->text = s->value.authorise.act == KSK_ACT_RESTORE
+			? "restore"
+			: "clock";
+		return ksk_office_stage_nonce(signer, s->value.authorise.nonce);
+	case KSK_DOCUMENT_POLICY:
+		break;
+	}
+	return KSK_ERR_INTERNAL;
+}
+
+enum ksk_err
+ksk_submit_stage(struct ksk_signer *signer)
+{
+	struct ksk_submission *s = &signer->submission;
+	struct ksk_record record = {.time = ksk_clock_now()};
+	enum ksk_err err;
+
+	if (s->kind == KSK_DOCUMENT_POLICY) {
+		ksk_control_submitted(signer, &s->next);
+		return KSK_OK;
+	}
+	if (!ksk_journal_has_room(signer->journal, 2, KSK_WITHDRAWALS_MAX))
+		return KSK_ERR_NO_ROOM;
+	ksk_submit_mark(s, &record);
+	err = stage_rows(signer, &record);
+	if (err == KSK_OK)
+		err = ksk_journal_stage(
+			signer->journal, &record, s->record_hash);
+	s->record = record.number;
+	return err;
+}
+
+/* ---- effect ---- */
+
+static void
+take_effect_authorise(struct ksk_signer *signer)
+{
+	if (signer->submission.value.authorise.act == KSK_ACT_RESTORE)
+		ksk_anchorage_accept(signer);
+	else
+		ksk_hold_accept_clock(signer);
+}
+
+void
+ksk_submit_effect(struct ksk_signer *signer)
+{
+	struct ksk_submission *s = &signer->submission;
+	struct ksk_office *office = &signer->office;
+
+	switch (s->kind) {
+	case KSK_DOCUMENT_POLICY:
+		break; /* control.c brought it into force */
+	case KSK_DOCUMENT_AUTHORITY:
+		office->authority = s->value.authority;
+		memcpy(office->authority_document, s->name, KSK_HASH_LEN);
+		office->authority_signed = true;
+		break;
+	case KSK_DOCUMENT_WITHDRAW:
+		break; /* at once, see above */
+	case KSK_DOCUMENT_AUTHORISE:
+		take_effect_authorise(signer);
+		break;
+	}
+	ksk_anchorage_hurry(signer);
+	ksk_log(KSK_LOG_INFO, "document",
+		"a document that operators signed has taken effect", "kind",
+		ksk_document_kind_text(s->kind), NULL);
+}
