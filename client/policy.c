@@ -2,10 +2,12 @@
 /*
  * policy - what can be done with a policy without an appliance: `check FILE`
  * compiles it as kskd-policy does and names all that is wrong; `signers FILE`
- * tells who signed it; `rules` lists the rules that refusals name.
+ * tells who signed it; `rules` lists the rules that refusals name. Signing,
+ * handing in and reading back: policy_signed.h.
  */
 #include "client/file.h"
 #include "client/output.h"
+#include "client/policy_signed.h"
 #include "client/policy_signers.h"
 
 #include "appliance/policy/compile.h"
@@ -19,7 +21,7 @@
 
 #define POLICY_MAX (4u * 1024u * 1024u)
 
-enum { APPLIANCE };
+enum { APPLIANCE, CERTIFICATE, KEY, OUT, COMMAND, DRY_RUN, SIGNED };
 
 struct policy {
 	const struct ksk_ctl *ctl;
@@ -162,40 +164,134 @@ take_appliance(struct policy *policy, const char *value)
 	return KSK_OK;
 }
 
+static enum ksk_err
+take_option(struct policy *policy, struct ksk_policy_words *words, int option,
+	const char *value)
+{
+	switch (option) {
+	case APPLIANCE:
+		return take_appliance(policy, value);
+	case CERTIFICATE:
+		words->certificate = value;
+		break;
+	case KEY:
+		words->key = value;
+		break;
+	case OUT:
+		words->out = value;
+		break;
+	case COMMAND:
+		words->command = true;
+		break;
+	case DRY_RUN:
+		words->dry_run = true;
+		break;
+	default:
+		words->as_signed = true;
+		break;
+	}
+	return KSK_OK;
+}
+
+/* Options that an action takes, as bits. */
+#define TAKES(option) (1u << (option))
+
+static const struct action {
+	const char *name;
+	int least, most; /* operands */
+	unsigned options;
+	enum ksk_ctl_exit (*run)(const struct ksk_policy_words *words);
+} actions[] = {
+	{"check", 1, 1, TAKES(APPLIANCE), NULL},
+	{"signers", 1, 1, 0, NULL},
+	{"rules", 0, 0, 0, NULL},
+	{"sign", 1, 1,
+		TAKES(CERTIFICATE) | TAKES(KEY) | TAKES(OUT) | TAKES(COMMAND),
+		ksk_policy_sign},
+	{"submit", 1, 1, TAKES(DRY_RUN), ksk_policy_submit},
+	{"show", 0, 1, TAKES(OUT) | TAKES(SIGNED), ksk_policy_show},
+	{"diff", 1, 1, 0, ksk_policy_diff},
+};
+
+static const struct action *
+find_action(int operands, char **operand, unsigned given)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		const struct action *a = &actions[i];
+
+		if (operands >= 1 && strcmp(operand[0], a->name) == 0)
+			return operands - 1 >= a->least &&
+					operands - 1 <= a->most &&
+					(given & ~a->options) == 0
+				? a
+				: NULL;
+	}
+	return NULL;
+}
+
+static enum ksk_ctl_exit
+act(const struct action *action, const struct policy *policy,
+	const struct ksk_policy_words *words)
+{
+	if (action->run != NULL)
+		return action->run(words);
+	if (strcmp(action->name, "check") == 0)
+		return check(policy, words->file);
+	if (strcmp(action->name, "signers") == 0)
+		return ksk_policy_signers(policy->ctl, words->file);
+	return rules(policy->ctl);
+}
+
 static enum ksk_ctl_exit
 run(struct ksk_ctl *ctl, const struct ksk_verb *verb, int argc, char **argv)
 {
 	struct policy policy = {.ctl = ctl};
+	struct ksk_policy_words words = {.ctl = ctl};
+	const struct action *action;
 	const char *value;
+	unsigned given = 0;
 	int found;
 
 	while ((found = ksk_args_next(ctl, verb, argc, argv, &value)) >= 0) {
-		if (take_appliance(&policy, value) != KSK_OK)
+		given |= TAKES((unsigned)found);
+		if (take_option(&policy, &words, found, value) != KSK_OK)
 			return KSK_CTL_USAGE;
 	}
 	if (found != KSK_ARGS_END)
 		return found == KSK_ARGS_HELP ? KSK_CTL_DONE : KSK_CTL_USAGE;
-	if (argc - optind == 2 && strcmp(argv[optind], "check") == 0)
-		return check(&policy, argv[optind + 1]);
-	if (argc - optind == 1 && strcmp(argv[optind], "rules") == 0 &&
-		!policy.has_appliance)
-		return rules(ctl);
-	if (argc - optind == 2 && strcmp(argv[optind], "signers") == 0 &&
-		!policy.has_appliance)
-		return ksk_policy_signers(ctl, argv[optind + 1]);
-	ksk_say("policy takes `check FILE`, `signers FILE` or `rules`");
-	return KSK_CTL_USAGE;
+	action = find_action(argc - optind, argv + optind, given);
+	if (action == NULL) {
+		ksk_say("policy takes `check FILE`, `signers FILE`, `rules`, "
+			"`sign FILE`, `submit FILE`, `show [policy|authority]` "
+			"or `diff FILE`; see --help");
+		return KSK_CTL_USAGE;
+	}
+	words.file = argc - optind > 1 ? argv[optind + 1] : NULL;
+	return act(action, &policy, &words);
 }
 
 const struct ksk_verb ksk_verb_policy = {
 	.name = "policy",
-	.operands = "check FILE | signers FILE | rules",
-	.sentence = "Checks a policy file without an appliance, tells who "
-		    "signed a document, or lists the rules.",
+	.operands = "check FILE | signers FILE | rules | sign FILE | submit "
+		    "FILE | show [KIND] | diff FILE",
+	.sentence = "Checks, signs, hands in and shows policies and other "
+		    "documents that operators sign.",
 	.options =
 		{
 			[APPLIANCE] = {"appliance", "HEX",
-				"the policy must name this appliance"},
+				"check: the policy must name this appliance"},
+			[CERTIFICATE] = {"certificate", "FILE",
+				"sign: the operator's certificate (PEM)"},
+			[KEY] = {"key", "FILE",
+				"sign: its key (PEM), or a pkcs11: URI"},
+			[OUT] = {"out", "FILE",
+				"sign, show: where to write the document"},
+			[COMMAND] = {"command", NULL,
+				"sign: print the openssl command, run nothing"},
+			[DRY_RUN] = {"dry-run", NULL,
+				"submit: judge, change nothing"},
+			[SIGNED] = {"signed", NULL,
+				"show: the signed document, not its text"},
 			{NULL, NULL, NULL},
 		},
 	.run = run,
