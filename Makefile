@@ -260,7 +260,15 @@ $(MODEL): $(call obj,tests/model/judge.c tests/model/history_now.c) \
 	$(Q)$(CC) -o $@ $(filter %.o,$^) $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
 		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(EXT_kskd-policy)
 
-test-binaries: $(MODEL) $(TESTCLOCK) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
+# The product's word on documents that operators sign.
+APPROVALS := $(BUILD)/tests/model/approvals
+$(APPROVALS): $(call obj,tests/model/approvals.c) $(LIBS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD    $@")
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $(BUILD)/libpolicy.a $(BUILD)/libbase.a \
+		$(BUILD)/libprotocol.a $(ALL_LDFLAGS) $(EXT_kskd-policy)
+
+test-binaries: $(MODEL) $(APPROVALS) $(TESTCLOCK) $(if $(SAN),,$(CRASH)) $(UNIT:%=$(BUILD)/tests/unit/%) $(FUZZ:%=$(BUILD)/tests/fuzz/%) \
 	$(PROBED:%=$(BUILD)/tests/probe/%) $(FAULT)
 
 # Programs of the benchmark: bench_<name>.c each, the rest is shared.
@@ -286,9 +294,14 @@ RESTARTS ?= 1000
 KILLS ?= 10000
 CUTS ?= 5000
 HISTORIES ?= 20000
+APPROVAL_HISTORIES ?= 10000
 SEED ?=
-soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= judged twice
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(TESTCLOCK)
+soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(APPROVALS) $(TESTCLOCK)
+	$(Q)KSK_BUILD="$(BUILD)" KSK_APPROVALS=$(APPROVAL_HISTORIES) \
+		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_approvals.py
+	$(Q)KSK_BUILD="$(BUILD)" KSK_DOCUMENTS=100 \
+		$(PYTHON) tests/integration/test_quorum.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_HISTORIES=$(HISTORIES) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_model.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_COPIES=100 \

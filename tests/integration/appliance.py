@@ -149,6 +149,7 @@ class Peer:
         if certificate:
             context.load_cert_chain(certificate, key)
         raw = socket.create_connection((host, port), timeout=timeout * SLOW)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = context.wrap_socket(raw)
         self.number = 0
 
