@@ -156,6 +156,16 @@ add_pruned(struct ksk_text *text, const struct ksk_record *record)
 }
 
 static void
+add_document(struct ksk_text *text, const struct ksk_record *record)
+{
+	if (!record->has_document)
+		return;
+	add_hex(text, "document", record->document, KSK_HASH_LEN);
+	for (size_t i = 0; i < record->operator_count; i++)
+		add_hex(text, "signed by", record->operator[i], KSK_PIN_LEN);
+}
+
+static void
 add_announced(struct ksk_text *text, const struct ksk_record *record)
 {
 	const struct ksk_announced *announced = &record->announced;
@@ -216,6 +226,7 @@ ksk_record_add_text(struct ksk_text *text, const struct ksk_record *record,
 	add_counted(text, record);
 	add_pruned(text, record);
 	add_announced(text, record);
+	add_document(text, record);
 	if (record->text != NULL)
 		ksk_text_add(text, "  text: %s\n", record->text);
 	if (record->has_policy)
@@ -384,6 +395,20 @@ set_announced(json_t *object, const struct ksk_record *record)
 }
 
 static void
+set_document(json_t *object, const struct ksk_record *record)
+{
+	json_t *operators = json_array();
+
+	for (size_t i = 0; i < record->operator_count; i++)
+		(void)json_array_append_new(operators,
+			ksk_json_hex(record->operator[i], KSK_PIN_LEN));
+	set(object, "document",
+		json_pack("{s:o, s:o}", "hash",
+			ksk_json_hex(record->document, KSK_HASH_LEN),
+			"operators", operators));
+}
+
+static void
 set_rules(json_t *object, const struct ksk_record *record)
 {
 	json_t *rules = json_array();
@@ -414,6 +439,8 @@ set_fields(json_t *object, const struct ksk_record *record)
 	set_counted(object, record);
 	set_pruned(object, record);
 	set_announced(object, record);
+	if (record->has_document)
+		set_document(object, record);
 	if (record->text != NULL)
 		set(object, "text", json_string(record->text));
 	if (record->has_policy)

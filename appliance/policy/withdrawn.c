@@ -2,6 +2,7 @@
 /* withdrawn - see withdrawn.h. */
 #include "appliance/policy/withdrawn.h"
 
+#include "appliance/policy/withdrawn_add.h"
 #include "protocol/wire.h"
 
 #include <string.h>
@@ -14,15 +15,6 @@ static bool
 is_hash(const uint8_t a[KSK_HASH_LEN], const uint8_t b[KSK_HASH_LEN])
 {
 	return memcmp(a, b, KSK_HASH_LEN) == 0;
-}
-
-static bool
-same_ds(const struct ksk_ds *a, const struct ksk_ds *b)
-{
-	return a->tag == b->tag && a->algorithm == b->algorithm &&
-		a->digest_type == b->digest_type &&
-		a->digest_len == b->digest_len &&
-		memcmp(a->digest, b->digest, a->digest_len) == 0;
 }
 
 /* ---- the list ---- */
@@ -169,14 +161,6 @@ ksk_withdrawals_read(struct ksk_span bytes, struct ksk_withdrawals *out)
 
 /* ---- what it does to a policy ---- */
 
-static bool
-is_of_zone(const struct ksk_taken *t, const struct ksk_name *name)
-{
-	return t->zone[0] == 0 ||
-		ksk_span_equal(ksk_span_of(t->zone + 1, t->zone[0]),
-			ksk_name_span(name));
-}
-
 /* Calls each for the places of a policy that a withdrawn key has. A key that
  * stands in no zone's list is nobody's. */
 static bool
@@ -190,7 +174,7 @@ for_keys(const struct ksk_taken *t, const struct ksk_table *table,
 		struct ksk_name name;
 
 		ksk_table_zone_name(table, zone, &name);
-		if (!is_of_zone(t, &name))
+		if (!ksk_withdrawn_is_of_zone(t, &name))
 			continue;
 		for (uint32_t p = 0; p < zone->providers.count; p++) {
 			struct ksk_run run =
@@ -199,7 +183,7 @@ for_keys(const struct ksk_taken *t, const struct ksk_table *table,
 			for (uint32_t k = 0; k < run.count; k++) {
 				const struct ksk_policy_key *key =
 					&table->keys[run.first + k];
-				if (same_ds(&key->ds, &t->ds))
+				if (ksk_ds_equal(&key->ds, &t->ds))
 					any = each(key) || any;
 			}
 		}
@@ -228,9 +212,11 @@ ksk_withdrawals_touch(
 	for (size_t i = 0; i < all->count; i++) {
 		const struct ksk_taken *t = &all->list[i].taken;
 		const struct ksk_client *client;
+		bool full;
 
 		if (t->is_key == 1) {
-			if (for_keys(t, table, stands))
+			if (for_keys(t, table, stands) ||
+				ksk_withdrawn_lacking(t, table, &full) > 0)
 				return true;
 			continue;
 		}
@@ -239,6 +225,30 @@ ksk_withdrawals_touch(
 			return true;
 	}
 	return false;
+}
+
+/* What providers announce is in no policy: what is taken away of that is put
+ * there. */
+static enum ksk_err
+add_all(const struct ksk_withdrawals *all, struct ksk_table *table,
+	struct ksk_fault *fault)
+{
+	enum ksk_err err = KSK_OK;
+
+	for (size_t i = 0; i < all->count && err == KSK_OK; i++) {
+		const struct ksk_taken *t = &all->list[i].taken;
+		struct ksk_table more;
+		bool full;
+
+		if (ksk_withdrawn_lacking(t, table, &full) == 0)
+			continue;
+		err = ksk_withdrawn_add(t, table, &more, fault);
+		if (err != KSK_OK)
+			break;
+		ksk_table_unmap(table);
+		*table = more;
+	}
+	return err;
 }
 
 enum ksk_err
@@ -274,8 +284,12 @@ ksk_withdrawals_narrow(const struct ksk_withdrawals *all,
 			((struct ksk_client *)(uintptr_t)client)->may &=
 				~t->may;
 	}
-	*out = copy;
-	return KSK_OK;
+	err = add_all(all, &copy, fault);
+	if (err != KSK_OK)
+		ksk_table_unmap(&copy);
+	else
+		*out = copy;
+	return err;
 }
 
 const char *
@@ -283,14 +297,19 @@ ksk_withdrawals_trouble(
 	const struct ksk_taken *taken, const struct ksk_table *table)
 {
 	struct ksk_name name;
+	bool full;
 
 	if (taken->is_key == 0)
 		return ksk_table_client_find(table, taken->pin) != NULL
 			? NULL
 			: "the policy has no client with this pin";
 	for (size_t i = 0; i < table->ksk_count; i++)
-		if (same_ds(&table->ksks[i].ds, &taken->ds))
+		if (ksk_ds_equal(&table->ksks[i].ds, &taken->ds))
 			return "this is a KSK; only ZSKs can be withdrawn";
+	(void)ksk_withdrawn_lacking(taken, table, &full);
+	if (full)
+		return "a provider that announces its keys has no room for a "
+		       "further withdrawn one; a policy makes some";
 	if (taken->zone[0] == 0)
 		return NULL;
 	if (ksk_name_from_wire(ksk_span_of(taken->zone + 1, taken->zone[0]),
@@ -306,8 +325,8 @@ ksk_withdrawals_has_key(const struct ksk_withdrawals *all,
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct ksk_taken *t = &all->list[i].taken;
-		if (t->is_key == 1 && is_of_zone(t, zone) &&
-			same_ds(&t->ds, ds))
+		if (t->is_key == 1 && ksk_withdrawn_is_of_zone(t, zone) &&
+			ksk_ds_equal(&t->ds, ds))
 			return true;
 	}
 	return false;

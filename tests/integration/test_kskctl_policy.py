@@ -32,7 +32,7 @@ class Case(unittest.TestCase):
         done = cls.ctl("enroll", "--name", "boss", "--appliance",
                        f"127.0.0.1:{a.port}", "--server-pin", a.server_pin)
         cls.pin = done.out.split("pin: ")[1].split(",")[0]
-        a.clients["boss2"] = (cls.pin, "read, submit")
+        a.clients["boss2"] = (cls.pin, "read, submit, journal")
         pins = ", ".join((cls.pin, a.clients["boss"][0]))
         a.quorum_config(**{"bootstrap-clients": f"[{pins}]"})
         a.start(ready=False)
@@ -52,6 +52,10 @@ class Case(unittest.TestCase):
         op = self.a.ops[name]
         return self.ctl("policy", "sign", "--certificate", op.crt, "--key",
                         op.key, "--out", out, *more, source, code=code)
+
+    def records(self, export):
+        return [json.loads(x) for x in self.ctl(
+            "--json", "journal", "show", export).out.splitlines()]
 
     def stands(self):
         return json.loads(self.ctl("--json", "policy", "show").out)
@@ -91,6 +95,16 @@ class Policy(Case):
         self.ctl("policy", "show", "--signed", "--out", back, "policy")
         with open(back, "rb") as f, open(two, "rb") as g:
             self.assertEqual(f.read(), g.read())
+        # The journal says who signed it.
+        export = a.path("journal.ksk")
+        self.ctl("journal", "export", "--out", export)
+        said = self.ctl("journal", "show", export).out
+        for name in ("anna", "bert"):
+            self.assertIn(f"signed by: {a.ops[name].pin}", said)
+        self.assertNotIn(a.ops["carl"].pin, said)
+        record = [x for x in self.records(export)
+                  if x["kind"] == "policy"][0]
+        self.assertEqual(len(record["document"]["operators"]), 2)
         # How the next one differs.
         self.assertEqual(self.ctl("policy", "diff", path).out, "")
         other = a.write("other.yaml", text.replace("ttl: 1h", "ttl: 2h"))

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "appliance/policy/withdrawn.h"
+#include "protocol/msg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,74 @@ test_a_key_in_one_zone_or_in_all(void **state)
 	ksk_table_unmap(&out);
 }
 
+/* A provider that announces has a key that is taken away among its own, as
+ * withdrawn; others keep what they have. */
+static void
+test_a_key_that_is_announced(void **state)
+{
+	struct ksk_policy_provider *p =
+		(struct ksk_policy_provider *)(uintptr_t)&table.providers[1];
+	struct ksk_table out;
+	const struct ksk_policy_provider *got;
+
+	(void)state;
+	p->announced = 1;
+	assert_int_equal(add(1, taken_key(NULL, 7)), KSK_OK);
+	assert_int_equal(add(2, taken_key("\3two\7example", 8)), KSK_OK);
+	assert_int_equal(add(3, taken_key("\3one\7example", 4)), KSK_OK);
+	out = narrow();
+	assert_int_equal(out.zone_count, 2);
+	/* The keys' old places stay, unused: 7 was copied once. */
+	assert_int_equal(count_withdrawn(&out), 3);
+	got = &out.providers[1];
+	assert_int_equal(got->keys.count, 4);
+	assert_int_equal(out.keys[got->keys.first].ds.tag, 5);
+	assert_int_equal(out.keys[got->keys.first + 2].ds.tag, 7);
+	assert_int_equal(out.keys[got->keys.first + 2].withdrawn, 1);
+	assert_int_equal(out.keys[got->keys.first + 3].ds.tag, 8);
+	assert_int_equal(out.providers[0].keys.count, 2);
+	assert_int_equal(table.providers[1].keys.count, 2);
+	ksk_table_unmap(&out);
+}
+
+static void
+test_an_announcing_provider_may_be_full(void **state)
+{
+	static const char head[] =
+		"kind: policy\n"
+		"appliance: 000102030405060708090a0b0c0d0e0f\nversion: 1\n"
+		"clients: []\nzones:\n" ZONE("one.example.");
+	static struct ksk_faults faults;
+	struct ksk_taken t = taken_key(NULL, 7);
+	struct ksk_fault fault = {""};
+	struct ksk_table full;
+	char text[8192];
+	uint8_t *compiled = NULL;
+	size_t len = 0, at;
+
+	(void)state;
+	at = (size_t)snprintf(text, sizeof(text), "%.*s",
+		(int)(strstr(head, "keys: [") + 7 - head), head);
+	for (unsigned i = 0; i < KSK_PROVIDER_KEY_MAX; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+			"%s{ds: \"%u 13 2 %064x\"}", i == 0 ? "" : ", ",
+			100 + i, 100 + i);
+	at += (size_t)snprintf(text + at, sizeof(text) - at, "]}\n");
+	assert_non_null(strstr(text, "clients: [a]"));
+	memcpy(strstr(text, "clients: [a]"), "clients: [ ]", 12);
+	if (ksk_policy_compile(ksk_span_of(text, at), NULL, 1800000000,
+		    &compiled, &len, &faults) != KSK_OK)
+		fail_msg("%s", faults.list[0].text);
+	assert_int_equal(
+		ksk_table_open(ksk_span_of(compiled, len), &full, &fault),
+		KSK_OK);
+	assert_null(ksk_withdrawals_trouble(&t, &full));
+	((struct ksk_policy_provider *)(uintptr_t)full.providers)->announced =
+		1;
+	assert_non_null(strstr(ksk_withdrawals_trouble(&t, &full), "no room"));
+	free(compiled);
+}
+
 static void
 test_rights_of_a_client(void **state)
 {
@@ -278,6 +347,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_key_in_one_zone_or_in_all),
+		TEST(test_a_key_that_is_announced),
+		TEST(test_an_announcing_provider_may_be_full),
 		TEST(test_rights_of_a_client),
 		TEST(test_what_fits_nothing_touches_nothing),
 		TEST(test_trouble),
