@@ -72,6 +72,12 @@ write_line(const char *config_path, const struct word *w)
 
 	if (code != KSK_EXIT_OK)
 		return code;
+	if (config.quorum) {
+		ksk_say("here holds end by an authorise document that operators "
+			"sign (`authority: {mode: quorum}`): kskctl policy "
+			"submit");
+		return KSK_EXIT_USAGE;
+	}
 	if (!ksk_folder_of(config.journal, folder))
 		return KSK_EXIT_CONFIG;
 	(void)snprintf(path, sizeof(path), "%s/accept", folder);

@@ -4,7 +4,7 @@
  * document in, a permit or all reasons out. Every signature must be good and
  * by an operator, each operator counts once, and one blemish refuses the
  * document: what operators hand in is made with care or made again.
- * Tests: tests/unit/test_approve.c
+ * Tests: tests/unit/test_approve.c, tests/model/test_approvals.py
  */
 #ifndef KSK_POLICY_APPROVE_H
 #define KSK_POLICY_APPROVE_H

@@ -4,7 +4,7 @@
  * kskd-policy makes of the text, in one sealed memfd that the signer copies.
  * Everything in it is checked once by ksk_document_open. A policy is a table
  * (table.h). Who must have signed is judged in approve.h.
- * Tests: tests/unit/test_document.c
+ * Tests: tests/unit/test_document.c, tests/fuzz/fuzz_document.c
  */
 #ifndef KSK_POLICY_DOCUMENT_H
 #define KSK_POLICY_DOCUMENT_H

@@ -5,7 +5,9 @@ signed with openssl's own tool.
 """
 import os
 import re
+import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -213,6 +215,73 @@ class Refused(House):
             self.policy(self.cms(old), "version")
             other = self.next.replace(a.id, f"{i:032x}")
             self.policy(self.cms(other), "appliance")
+
+
+class Ends(House):
+    """Reloads, and ends of processes at any moment."""
+
+    def kill(self, program):
+        for pid in self.a.children().get(program, []):
+            os.kill(pid, signal.SIGKILL)
+
+    def wait_signs(self):
+        def signs():
+            try:
+                with self.a.peer() as p:
+                    return self.a.sign(p, ZONE, [
+                        self.a.zsk1, self.a.zsk2])[2] == ap.DONE
+            except (OSError, KeyError):
+                return False
+        ap.wait_for(signs, 20)
+
+    def test_a_reload_takes_no_policy(self):
+        a = self.a
+        text = self.begin()
+        before = len(a.log_lines("reload-done"))
+        a.reload()
+        ap.wait_for(lambda: len(a.log_lines("reload-done")) > before)
+        self.stands(text)
+        a.quorum_config(**{"bootstrap-clients": "[]"})
+        a.reload()
+        ap.wait_for(lambda: a.log_lines("reload-refused"))
+        self.assertIn("bootstrap-clients", a.log_text())
+        a.quorum_config()
+        self.kill("kskd-signer")
+        self.wait_signs()
+        self.stands(text)
+
+    def test_cut_off_while_it_comes_into_force(self):
+        """Whatever stands then, the next document goes."""
+        a = self.a
+        text = self.begin()
+        for wait in (0.0, 0.02, 0.1, 0.3):
+            big = a.signed_policy_text(q.hash_of(text))
+            big += "# " + "x" * 100 + "\n"
+            big += ("# " + "y" * 200 + "\n") * 10000
+            data = a.sign_text(big, ["anna", "bert"])
+            with a.peer("boss") as p:
+                _, digest = a.upload(p, data)
+                p.send(q.SUBMIT, {1: q.POLICY, 2: digest})
+                time.sleep(wait)
+                self.kill("kskd-signer")
+            self.wait_signs()
+            stands = a.show()[5].hex()
+            self.assertIn(stands, (q.hash_of(text), q.hash_of(big)))
+            text = big if stands == q.hash_of(big) else text
+            # The same again: done now, or it was.
+            a.version -= 1
+            again = a.signed_policy_text(q.hash_of(text))
+            if text != big:
+                again = big
+            else:
+                again = again.replace(f"version: {a.version}\n",
+                                      f"version: {a.version + 1}\n")
+                a.version += 1
+            self.done(a.submit_text(q.POLICY, again, ["anna", "carl"]))
+            text = again
+            self.stands(text)
+        with a.peer("boss") as p:
+            self.assertEqual(p.ask(ap.STATUS)[3][4], 0)
 
 
 class Authority(House):
