@@ -308,6 +308,7 @@ soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= o
 		$(PYTHON) tests/integration/test_restored.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_KILLS=$(KILLS) KSK_CUTS=$(CUTS) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/crash/test_crash.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/policy.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
 		--faults $(FAULTS) --signatures $(SIGNATURES) \
 		--restarts $(RESTARTS) $(if $(SEED),--seed $(SEED))
