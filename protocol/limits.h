@@ -61,6 +61,14 @@
  * ones of more than a year. */
 #define KSK_SUPERSEDE_COUNT_MAX 64u
 
+/* Bundles of one schedule: as many as later answers are told of one type, each
+ * with its record. */
+#define KSK_SCHEDULE_BUNDLE_MAX 64u
+
+/* Different records in all sets of one schedule: a bundle may be changed by
+ * two records from the one before, all of them of RSA-2048, and fit a frame. */
+#define KSK_SCHEDULE_RDATA_MAX 160u
+
 /* Warnings of one reply; those beyond are dropped, for they bind nobody. */
 #define KSK_WARNING_COUNT_MAX 8u
 

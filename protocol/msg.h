@@ -2,10 +2,11 @@
 /*
  * msg - the messages of ksk/1 as values (PROTOCOL.md 3 to 6). Reading and
  * writing of one message stand in one file: msg_request.c, msg_reply.c,
- * msg_sign.c, msg_history.c, msg_keys.c, msg_status.c,
+ * msg_sign.c, msg_schedule.c, msg_history.c, msg_keys.c, msg_status.c,
  * msg_journal.c, msg_announce.c. There is one encoding per message:
  * what a reader accepts, the writer gives back byte for byte.
- * Tests: tests/unit/test_msg.c, tests/unit/test_msg_history.c, tests/fuzz/
+ * Tests: tests/unit/test_msg.c, tests/unit/test_msg_history.c,
+ * tests/unit/test_msg_schedule.c, tests/fuzz/
  */
 #ifndef KSK_PROTOCOL_MSG_H
 #define KSK_PROTOCOL_MSG_H
@@ -88,6 +89,8 @@ struct ksk_refusal {
 	bool has_tag;
 	uint16_t tag;                 /* key tag */
 	char provider[KSK_LABEL_CAP]; /* "" when none */
+	bool has_bundle;
+	uint64_t bundle; /* of a schedule, 0 is the first */
 };
 
 /* All that fail, in the order of the rules. Zero it before use. */
@@ -127,6 +130,36 @@ struct ksk_sign {
 	uint64_t supersede[KSK_SUPERSEDE_COUNT_MAX];
 };
 
+/* One set of a schedule. */
+struct ksk_bundle {
+	uint16_t type; /* DNSKEY, CDS or CDNSKEY */
+	uint32_t ttl;  /* seconds */
+	size_t count;  /* 1..KSK_RDATA_COUNT_MAX */
+	uint8_t index
+		[KSK_RDATA_COUNT_MAX]; /* into ksk_schedule.rdata, rising */
+	struct ksk_window window;
+};
+
+/* Sets of one zone for the time ahead: all are signed, or none. */
+struct ksk_schedule {
+	struct ksk_name owner;
+	size_t rdata_count; /* 1..KSK_SCHEDULE_RDATA_MAX, canonical order, each
+			     * in some bundle */
+	struct ksk_span rdata[KSK_SCHEDULE_RDATA_MAX]; /* borrowed */
+	size_t bundle_count; /* 1..KSK_SCHEDULE_BUNDLE_MAX */
+	struct ksk_bundle bundle[KSK_SCHEDULE_BUNDLE_MAX];
+	bool has_idempotency;
+	uint8_t idempotency[KSK_ID_LEN];
+	bool has_previous; /* newest answer of the first bundle's type */
+	uint8_t previous[KSK_HASH_LEN];
+	size_t supersede_count; /* as in ksk_sign, of all types together */
+	uint64_t supersede[KSK_SUPERSEDE_COUNT_MAX];
+};
+
+/* Builds the set of one bundle; RDATA stay borrowed. */
+void ksk_schedule_rrset(const struct ksk_schedule *schedule, size_t bundle,
+	struct ksk_rrset *out_rrset);
+
 /* What to give again: the answer of this zone and type that is in effect. */
 struct ksk_last_answer {
 	struct ksk_name owner;
@@ -155,6 +188,7 @@ struct ksk_request {
 	struct ksk_span raw_body;           /* the body's bytes, borrowed */
 	struct ksk_zone_body zone;          /* KSK_OP_STATUS, KSK_OP_KEYS */
 	struct ksk_sign sign;               /* KSK_OP_SIGN */
+	struct ksk_schedule schedule;       /* KSK_OP_SIGN_SCHEDULE */
 	struct ksk_last_answer last_answer; /* KSK_OP_LAST_ANSWER */
 	struct ksk_adopt adopt;             /* KSK_OP_ADOPT */
 	struct ksk_journal_read journal;    /* KSK_OP_JOURNAL_READ */
@@ -191,6 +225,24 @@ struct ksk_sign_reply {
 	uint8_t record_hash[KSK_HASH_LEN];
 	uint64_t policy_version;
 	struct ksk_window window;
+	size_t warning_count;
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
+};
+
+/* One answer of a schedule, in the order of the bundles asked for. */
+struct ksk_bundle_reply {
+	size_t rrsig_count;
+	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX]; /* borrowed RDATA */
+	struct ksk_window window;
+	uint64_t record;
+	uint8_t record_hash[KSK_HASH_LEN];
+};
+
+/* schedule-reply */
+struct ksk_schedule_reply {
+	size_t bundle_count;
+	struct ksk_bundle_reply bundle[KSK_SCHEDULE_BUNDLE_MAX];
+	uint64_t policy_version;
 	size_t warning_count;
 	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 };
@@ -342,13 +394,14 @@ struct ksk_reply {
 	uint64_t number;
 	uint64_t status; /* enum ksk_status */
 	/* 0 no body, else the op whose body this is: KSK_OP_STATUS, _KEYS,
-	 * _SIGN, _LAST_ANSWER, _ADOPT, _JOURNAL_READ, _ANNOUNCE, _PART,
+	 * _SIGN, _SIGN_SCHEDULE, _LAST_ANSWER, _ADOPT, _JOURNAL_READ, _ANNOUNCE, _PART,
 	 * _SUBMIT, _POLICY_SHOW. The reader needs it from the caller: bodies
 	 * carry no op. */
 	unsigned body;
 	struct ksk_status_reply status_body;
 	struct ksk_keys_reply keys_body;
 	struct ksk_sign_reply sign_body;
+	struct ksk_schedule_reply schedule_body;
 	struct ksk_last_answer_reply last_answer_body;
 	struct ksk_adopt_reply adopt_body;
 	struct ksk_journal_reply journal_body;

@@ -222,6 +222,7 @@ static const struct ksk_cbor_field REFUSAL[] = {
 	{2, true, "why"},
 	{3, false, "key-tag"},
 	{4, false, "provider"},
+	{5, false, "bundle"},
 };
 
 void
@@ -243,9 +244,14 @@ ksk_msg_refusal_read(struct ksk_cbor_in *in, struct ksk_refusal *out)
 			out->has_tag = true;
 			out->tag = (uint16_t)ksk_cbor_in_uint(in, UINT16_MAX);
 			break;
-		default:
+		case 4:
 			ksk_cbor_in_text(
 				in, 1, out->provider, sizeof(out->provider));
+			break;
+		default:
+			out->has_bundle = true;
+			out->bundle = ksk_cbor_in_uint(
+				in, KSK_SCHEDULE_BUNDLE_MAX - 1);
 			break;
 		}
 	}
@@ -266,7 +272,8 @@ ksk_msg_refusal_write(
 {
 	ksk_cbor_out_map(out,
 		2u + (refusal->has_tag ? 1u : 0u) +
-			(refusal->provider[0] != '\0' ? 1u : 0u));
+			(refusal->provider[0] != '\0' ? 1u : 0u) +
+			(refusal->has_bundle ? 1u : 0u));
 	ksk_cbor_out_uint(out, 1);
 	ksk_cbor_out_text(out, refusal->rule);
 	ksk_cbor_out_uint(out, 2);
@@ -276,6 +283,10 @@ ksk_msg_refusal_write(
 		ksk_cbor_out_uint(out, refusal->tag);
 	}
 	ksk_msg_why_write(out, 4, refusal->provider);
+	if (refusal->has_bundle) {
+		ksk_cbor_out_uint(out, 5);
+		ksk_cbor_out_uint(out, refusal->bundle);
+	}
 }
 
 void

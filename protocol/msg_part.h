@@ -35,7 +35,7 @@ void ksk_msg_rrset_write(
 void ksk_msg_ds_read(struct ksk_cbor_in *in, struct ksk_ds *out);
 void ksk_msg_ds_write(struct ksk_cbor_out *out, const struct ksk_ds *ds);
 
-/* refusal = { 1: rule, 2: why, ? 3: key tag, ? 4: provider } */
+/* refusal = { 1: rule, 2: why, ? 3: key tag, ? 4: provider, ? 5: bundle } */
 void ksk_msg_refusal_read(struct ksk_cbor_in *in, struct ksk_refusal *out);
 void ksk_msg_refusal_write(
 	struct ksk_cbor_out *out, const struct ksk_refusal *refusal);
@@ -54,6 +54,13 @@ void ksk_msg_rrsigs_write(struct ksk_cbor_out *out,
 void ksk_msg_warnings_write(struct ksk_cbor_out *out, uint64_t key,
 	const struct ksk_refusal *warning, size_t count);
 
+/* Record numbers, ascending, none twice, at least one. */
+void ksk_msg_supersedes_read(struct ksk_cbor_in *in,
+	uint64_t out[KSK_SUPERSEDE_COUNT_MAX], size_t *out_count);
+/* Nothing is written when there is none. */
+void ksk_msg_supersedes_write(struct ksk_cbor_out *out, uint64_t key,
+	const uint64_t *supersede, size_t count);
+
 /* The type of a set that may be signed: 48, 59 or 60. */
 uint16_t ksk_msg_type_read(struct ksk_cbor_in *in);
 
@@ -67,6 +74,13 @@ void ksk_msg_sign_reply_read(
 	struct ksk_cbor_in *in, struct ksk_sign_reply *out);
 void ksk_msg_sign_reply_write(
 	struct ksk_cbor_out *out, const struct ksk_sign_reply *reply);
+void ksk_msg_schedule_read(struct ksk_cbor_in *in, struct ksk_schedule *out);
+void ksk_msg_schedule_write(
+	struct ksk_cbor_out *out, const struct ksk_schedule *schedule);
+void ksk_msg_schedule_reply_read(
+	struct ksk_cbor_in *in, struct ksk_schedule_reply *out);
+void ksk_msg_schedule_reply_write(
+	struct ksk_cbor_out *out, const struct ksk_schedule_reply *reply);
 void ksk_msg_last_answer_read(
 	struct ksk_cbor_in *in, struct ksk_last_answer *out);
 void ksk_msg_last_answer_write(

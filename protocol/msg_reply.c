@@ -31,6 +31,9 @@ read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 	case KSK_OP_SIGN:
 		ksk_msg_sign_reply_read(in, &out->sign_body);
 		break;
+	case KSK_OP_SIGN_SCHEDULE:
+		ksk_msg_schedule_reply_read(in, &out->schedule_body);
+		break;
 	case KSK_OP_LAST_ANSWER:
 		ksk_msg_last_answer_reply_read(in, &out->last_answer_body);
 		break;
@@ -124,6 +127,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 		break;
 	case KSK_OP_KEYS:
 		ksk_msg_keys_reply_write(out, &reply->keys_body, extent->whys);
+		break;
+	case KSK_OP_SIGN_SCHEDULE:
+		ksk_msg_schedule_reply_write(out, &reply->schedule_body);
 		break;
 	case KSK_OP_LAST_ANSWER:
 		ksk_msg_last_answer_reply_write(out, &reply->last_answer_body);

@@ -35,6 +35,9 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	case KSK_OP_SIGN:
 		ksk_msg_sign_read(in, &out->sign);
 		break;
+	case KSK_OP_SIGN_SCHEDULE:
+		ksk_msg_schedule_read(in, &out->schedule);
+		break;
 	case KSK_OP_LAST_ANSWER:
 		ksk_msg_last_answer_read(in, &out->last_answer);
 		break;
@@ -97,9 +100,10 @@ static bool
 must_have_body(uint64_t op)
 {
 	return op == KSK_OP_KEYS || op == KSK_OP_SIGN ||
-		op == KSK_OP_LAST_ANSWER || op == KSK_OP_ADOPT ||
-		op == KSK_OP_JOURNAL_READ || op == KSK_OP_ANNOUNCE ||
-		op == KSK_OP_PART || op == KSK_OP_SUBMIT;
+		op == KSK_OP_SIGN_SCHEDULE || op == KSK_OP_LAST_ANSWER ||
+		op == KSK_OP_ADOPT || op == KSK_OP_JOURNAL_READ ||
+		op == KSK_OP_ANNOUNCE || op == KSK_OP_PART ||
+		op == KSK_OP_SUBMIT;
 }
 
 enum ksk_err
@@ -128,6 +132,7 @@ needs_body(const struct ksk_request *request)
 	case KSK_OP_KEYS:
 		return request->zone.has_owner;
 	case KSK_OP_SIGN:
+	case KSK_OP_SIGN_SCHEDULE:
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_ADOPT:
 	case KSK_OP_JOURNAL_READ:
@@ -154,6 +159,9 @@ write_body(struct ksk_cbor_out *out, const struct ksk_request *request)
 		break;
 	case KSK_OP_SIGN:
 		ksk_msg_sign_write(out, &request->sign);
+		break;
+	case KSK_OP_SIGN_SCHEDULE:
+		ksk_msg_schedule_write(out, &request->schedule);
 		break;
 	case KSK_OP_LAST_ANSWER:
 		ksk_msg_last_answer_write(out, &request->last_answer);

@@ -56,18 +56,18 @@ static const struct ksk_cbor_field SIGN[] = {
 	{7, false, "supersedes"},
 };
 
-static void
-read_supersedes(struct ksk_cbor_in *in, struct ksk_sign *out)
+void
+ksk_msg_supersedes_read(struct ksk_cbor_in *in,
+	uint64_t out[KSK_SUPERSEDE_COUNT_MAX], size_t *out_count)
 {
 	ksk_cbor_in_array(in, 1, KSK_SUPERSEDE_COUNT_MAX);
 	while (ksk_cbor_in_item(in)) {
 		uint64_t record = ksk_cbor_in_uint(in, UINT64_MAX);
-		if (out->supersede_count > 0 &&
-			record <= out->supersede[out->supersede_count - 1])
+		if (*out_count > 0 && record <= out[*out_count - 1])
 			ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 				"not ascending, or twice");
-		out->supersede[out->supersede_count] = record;
-		out->supersede_count++;
+		out[*out_count] = record;
+		(*out_count)++;
 	}
 }
 
@@ -98,7 +98,8 @@ read_sign_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_sign *out)
 		out->dry_run = ksk_cbor_in_bool(in);
 		break;
 	default:
-		read_supersedes(in, out);
+		ksk_msg_supersedes_read(
+			in, out->supersede, &out->supersede_count);
 		break;
 	}
 }
@@ -151,15 +152,16 @@ write_order(struct ksk_cbor_out *out, const struct ksk_sign *sign)
 	}
 }
 
-static void
-write_supersedes(struct ksk_cbor_out *out, const struct ksk_sign *sign)
+void
+ksk_msg_supersedes_write(struct ksk_cbor_out *out, uint64_t key,
+	const uint64_t *supersede, size_t count)
 {
-	if (sign->supersede_count == 0)
+	if (count == 0)
 		return;
-	ksk_cbor_out_uint(out, 7);
-	ksk_cbor_out_array(out, sign->supersede_count);
-	for (size_t i = 0; i < sign->supersede_count; i++)
-		ksk_cbor_out_uint(out, sign->supersede[i]);
+	ksk_cbor_out_uint(out, key);
+	ksk_cbor_out_array(out, count);
+	for (size_t i = 0; i < count; i++)
+		ksk_cbor_out_uint(out, supersede[i]);
 }
 
 void
@@ -183,7 +185,8 @@ ksk_msg_sign_write(struct ksk_cbor_out *out, const struct ksk_sign *sign)
 		ksk_cbor_out_uint(out, 6);
 		ksk_cbor_out_bool(out, sign->dry_run);
 	}
-	write_supersedes(out, sign);
+	ksk_msg_supersedes_write(
+		out, 7, sign->supersede, sign->supersede_count);
 }
 
 /* Fields 1, 2 and 3 come together, or for a dry run not at all. */

@@ -250,6 +250,12 @@ verify_edwards(struct ksk_verify_key *key, struct ksk_span bytes,
 		bytes.data, bytes.len);
 }
 
+size_t
+ksk_verify_len(const struct ksk_verify_key *key)
+{
+	return key->signature_len;
+}
+
 enum ksk_err
 ksk_verify_bytes(struct ksk_verify_key *key, struct ksk_span bytes,
 	struct ksk_span signature)

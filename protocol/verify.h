@@ -25,6 +25,9 @@ KSK_MUST_USE enum ksk_err ksk_verify_key_new(
 /* Accepts NULL and pointers to NULL; sets *key to NULL. */
 void ksk_verify_key_free(struct ksk_verify_key **key);
 
+/* Returns the bytes of a signature by this key. */
+size_t ksk_verify_len(const struct ksk_verify_key *key);
+
 /*
  * Checks one signature in DNS form (RFC 3110 3, RFC 6605 4: r and s at fixed
  * width, RFC 8080 4) over bytes.

@@ -67,6 +67,10 @@ static const struct rule rules[] = {
 		ALL, ksk_rule_previous},
 	{"supersedes", "a set names exactly the later answers that it replaces",
 		ALL, ksk_rule_supersedes},
+	{"schedule-gap",
+		"bundles of one type rise and overlap until every cache has "
+		"the next one",
+		ALL, ksk_rule_schedule_gap},
 	{"adopt", "a zone that is served already is adopted first", SET,
 		ksk_rule_adopt},
 	{"zsk-coverage",
@@ -145,8 +149,8 @@ type_bit(uint16_t type)
 
 /* A revoked key proves nothing but its own revocation (RFC 5011 2.1): it signs
  * DNSKEY sets only. */
-static void
-write_permit(const struct ksk_case *c, struct ksk_permit *out)
+void
+ksk_case_permit(const struct ksk_case *c, struct ksk_permit *out)
 {
 	bool set = c->rrset->type == KSK_TYPE_DNSKEY;
 
@@ -162,29 +166,36 @@ write_permit(const struct ksk_case *c, struct ksk_permit *out)
 	out->proven = c->proven;
 }
 
+void
+ksk_rules_run(struct ksk_case *c)
+{
+	unsigned bit = type_bit(c->rrset->type);
+
+	for (size_t i = 0; i < RULE_COUNT; i++) {
+		if (rules[i].judge == NULL ||
+			(rules[i].types != ALL && (rules[i].types & bit) == 0))
+			continue;
+		c->rule = rules[i].id;
+		rules[i].judge(c);
+		/* Without a zone there is nothing more to compare with. */
+		if (c->zone == NULL)
+			break;
+	}
+}
+
 bool
 ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
 	const struct ksk_candidate *candidate, struct ksk_permit *out_permit,
 	struct ksk_refusals *out_refusals)
 {
-	unsigned bit = type_bit(candidate->sign->rrset.type);
 	struct ksk_view view;
 	struct ksk_case c;
 
 	ksk_view_take(&view, candidate->history, candidate->now, &table, &zone);
 	ksk_case_build(&c, table, zone, candidate, out_refusals);
-	for (size_t i = 0; i < RULE_COUNT; i++) {
-		if (rules[i].judge == NULL ||
-			(rules[i].types != ALL && (rules[i].types & bit) == 0))
-			continue;
-		c.rule = rules[i].id;
-		rules[i].judge(&c);
-		/* Without a zone there is nothing more to compare with. */
-		if (zone == NULL)
-			break;
-	}
+	ksk_rules_run(&c);
 	if (out_refusals->count != 0)
 		return false;
-	write_permit(&c, out_permit);
+	ksk_case_permit(&c, out_permit);
 	return true;
 }

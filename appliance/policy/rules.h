@@ -15,6 +15,15 @@
 #include "appliance/policy/history.h"
 #include "protocol/msg.h"
 
+/* Where a candidate stands among the bundles of its schedule. */
+struct ksk_chain {
+	size_t bundle;      /* its place, 0 is the first */
+	uint64_t first_seq; /* answers of the history from this seq on are the
+			     * bundles before it */
+	uint64_t named;     /* those of `supersedes` that are later answers, as
+			     * bits; of all bundles so far */
+};
+
 /* What is to be judged. All borrowed. */
 struct ksk_candidate {
 	const struct ksk_sign *sign;
@@ -26,6 +35,7 @@ struct ksk_candidate {
 	bool clash;      /* its idempotency key stands for another request */
 	bool full;       /* the zone had so many changes that no more can be
 		     * remembered for now */
+	struct ksk_chain *chain; /* NULL: no schedule */
 };
 
 struct ksk_signer_key {
@@ -54,6 +64,45 @@ struct ksk_permit {
 bool ksk_rules_judge(const struct ksk_table *table, const struct ksk_zone *zone,
 	const struct ksk_candidate *candidate, struct ksk_permit *out_permit,
 	struct ksk_refusals *out_refusals);
+
+/* Room to judge a schedule in: the past with the bundles behind it. Large. */
+struct ksk_schedule_room;
+
+/* out_room: owned, ksk_schedule_room_free. KSK_ERR_NO_MEMORY. */
+KSK_MUST_USE enum ksk_err ksk_schedule_room_new(
+	struct ksk_schedule_room **out_room);
+/* Accepts NULL and pointers to NULL; sets *room to NULL. */
+void ksk_schedule_room_free(struct ksk_schedule_room **room);
+
+/*
+ * Judges the bundles of a schedule, each with those before it as answers that
+ * are released now (TIMING.md, schedules), and together.
+ * candidate: sign and chain are not looked at. room: changed; holds the
+ * permits when all are permitted.
+ * out_refusals: all failing rules of all bundles, each with its bundle.
+ * Returns true if permitted.
+ */
+bool ksk_rules_judge_schedule(const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_schedule *schedule,
+	const struct ksk_candidate *candidate, struct ksk_schedule_room *room,
+	struct ksk_refusals *out_refusals);
+
+/* Returns the permit of a bundle of the schedule that the room has judged last
+ * and that was permitted. */
+const struct ksk_permit *ksk_schedule_permit(
+	const struct ksk_schedule_room *room, size_t bundle);
+
+/*
+ * Judges a bundle that was signed before against the past that it followed, by
+ * today's policy: whether its answer may be given again.
+ * candidate: history holds the whole schedule; now: when it was released.
+ * seq: of the bundle's answer. room: the permit of this bundle is in it.
+ * Otherwise as ksk_rules_judge_schedule.
+ */
+bool ksk_rules_judge_again(const struct ksk_table *table,
+	const struct ksk_zone *zone, const struct ksk_schedule *schedule,
+	size_t bundle, uint64_t seq, const struct ksk_candidate *candidate,
+	struct ksk_schedule_room *room, struct ksk_refusals *out_refusals);
 
 /* A policy that is about to replace another, seen by one zone. */
 struct ksk_load {

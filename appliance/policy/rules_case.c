@@ -36,6 +36,9 @@ fill(const struct ksk_case *c, struct ksk_refusal *r, uint32_t tag,
 	if (provider != NULL)
 		(void)snprintf(
 			r->provider, sizeof(r->provider), "%s", provider);
+	r->has_bundle = c->candidate->chain != NULL;
+	if (r->has_bundle)
+		r->bundle = c->candidate->chain->bundle;
 }
 
 void

@@ -134,6 +134,12 @@ bool ksk_case_stands(const struct ksk_case *c, uint32_t ksk);
 #define KSK_ALGORITHM_CAP 40
 const char *ksk_case_algorithm(char buf[KSK_ALGORITHM_CAP], unsigned algorithm);
 
+/* Runs all rules over a case; its refusals are what fails. */
+void ksk_rules_run(struct ksk_case *c);
+
+/* Writes the permit of a case that no rule refuses. */
+void ksk_case_permit(const struct ksk_case *c, struct ksk_permit *out);
+
 /* The rules, in the order of DESIGN; rules.c has id and sentence of each. */
 void ksk_rule_zone(struct ksk_case *c);
 void ksk_rule_client(struct ksk_case *c);
@@ -152,6 +158,7 @@ void ksk_rule_window(struct ksk_case *c);
 void ksk_rule_idempotency(struct ksk_case *c);
 void ksk_rule_previous(struct ksk_case *c);
 void ksk_rule_supersedes(struct ksk_case *c);
+void ksk_rule_schedule_gap(struct ksk_case *c);
 void ksk_rule_adopt(struct ksk_case *c);
 void ksk_rule_zsk_coverage(struct ksk_case *c);
 void ksk_rule_early_drop(struct ksk_case *c);

@@ -214,14 +214,32 @@ ksk_rule_previous(struct ksk_case *c)
 		want);
 }
 
+/* Whether `supersedes` names an answer. Marks it in the schedule, whose other
+ * bundles may replace the rest. */
 static bool
-is_named(const struct ksk_sign *sign, uint64_t seq)
+is_named(struct ksk_case *c, uint64_t seq)
 {
+	const struct ksk_sign *sign = c->candidate->sign;
+	struct ksk_chain *chain = c->candidate->chain;
+
 	for (size_t i = 0; i < sign->supersede_count; i++) {
-		if (sign->supersede[i] == seq / KSK_SEQ_PER_RECORD)
-			return true;
+		if (sign->supersede[i] != seq / KSK_SEQ_PER_RECORD)
+			continue;
+		if (chain != NULL)
+			chain->named |= UINT64_C(1) << i;
+		return true;
 	}
 	return false;
+}
+
+/* Bundles of the same schedule are not what a bundle replaces: that they come
+ * in order is for schedule-gap to say. */
+static bool
+is_bundle(const struct ksk_case *c, const struct ksk_history_answer *a)
+{
+	const struct ksk_chain *chain = c->candidate->chain;
+
+	return chain != NULL && a->seq >= chain->first_seq;
 }
 
 /* Answers that start later and that no newer one has overtaken yet: the
@@ -241,9 +259,9 @@ ksk_rule_supersedes(struct ksk_case *c)
 		bool overtaken = newer <= w.start;
 
 		newer = w.start < newer ? w.start : newer;
-		if (w.start <= c->start || overtaken)
+		if (w.start <= c->start || overtaken || is_bundle(c, w.answer))
 			continue;
-		if (is_named(sign, w.answer->seq)) {
+		if (is_named(c, w.answer->seq)) {
 			named++;
 			continue;
 		}
@@ -254,7 +272,7 @@ ksk_rule_supersedes(struct ksk_case *c)
 			(unsigned long long)(w.answer->seq /
 				KSK_SEQ_PER_RECORD));
 	}
-	if (named < sign->supersede_count)
+	if (named < sign->supersede_count && c->candidate->chain == NULL)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"`supersedes` names %zu answers, but %zu of them are "
 			"later answers of this type that still count; name "

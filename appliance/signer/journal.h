@@ -110,6 +110,10 @@ KSK_MUST_USE enum ksk_err ksk_journal_statement(struct ksk_journal *journal,
 bool ksk_journal_has_room(
 	const struct ksk_journal *journal, size_t row_count, size_t byte_count);
 
+/* Returns true if so many records can be staged, whatever they hold. */
+bool ksk_journal_has_record_room(
+	const struct ksk_journal *journal, size_t record_count);
+
 /*
  * Stages a row for the next commit; its values are copied.
  * values: count of them, KSK_ROW_VALUE_MAX at most. KSK_ERR_NO_ROOM: commit

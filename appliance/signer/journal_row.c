@@ -81,6 +81,16 @@ ksk_journal_has_room(
 		room >= KSK_RECORD_MAX && room - KSK_RECORD_MAX >= byte_count;
 }
 
+bool
+ksk_journal_has_record_room(
+	const struct ksk_journal *journal, size_t record_count)
+{
+	return record_count <= KSK_STAGED_MAX - journal->staged_count &&
+		record_count <= KSK_OPEN_MAX - journal->open_count &&
+		record_count * KSK_RECORD_MAX <=
+		journal->arena.cap - journal->arena.len;
+}
+
 enum ksk_err
 ksk_journal_stage_row(struct ksk_journal *journal, size_t statement,
 	const struct ksk_value *values, size_t count)

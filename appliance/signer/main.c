@@ -112,9 +112,12 @@ make_room(struct ksk_signer *signer)
 	signer->stored = malloc(KSK_STORED_ROOM);
 	signer->reading = malloc(KSK_JOURNAL_ROOM);
 	signer->reply = calloc(1, sizeof(*signer->reply));
+	signer->bundles = malloc(KSK_FRAME_MAX);
 	if (signer->packet == NULL || signer->frame == NULL ||
 		signer->tbs == NULL || signer->stored == NULL ||
 		signer->reading == NULL || signer->reply == NULL ||
+		signer->bundles == NULL ||
+		ksk_schedule_room_new(&signer->schedule) != KSK_OK ||
 		ksk_tickets_new(&signer->tickets) != KSK_OK)
 		no_memory();
 }
@@ -344,6 +347,8 @@ stop(struct ksk_signer *signer)
 	free(signer->stored);
 	free(signer->reading);
 	free(signer->reply);
+	free(signer->bundles);
+	ksk_schedule_room_free(&signer->schedule);
 	free(signer);
 	ksk_child_exit(KSK_EXIT_OK);
 }

@@ -181,7 +181,7 @@ list_proven(const struct ksk_ticket *ticket, struct ksk_record *record)
 }
 
 static void
-leave_behind(struct ksk_signer *signer, const struct ksk_ticket *ticket,
+add_answer(struct ksk_signer *signer, const struct ksk_ticket *ticket,
 	const struct ksk_record *record, struct ksk_timeline *timeline)
 {
 	const struct ksk_sign *sign = &ticket->request.sign;
@@ -199,12 +199,24 @@ leave_behind(struct ksk_signer *signer, const struct ksk_ticket *ticket,
 		.released = record->time};
 
 	ksk_timeline_add(timeline, zone, &release);
+}
+
+/* What a request leaves behind besides its answers: it counts for the client's
+ * rate, and a repeat finds its first record. idempotency: NULL for no key. */
+static void
+leave_behind(struct ksk_signer *signer, const struct ksk_ticket *ticket,
+	const uint8_t *idempotency, const struct ksk_record *record,
+	struct ksk_timeline *timeline)
+{
+	const struct ksk_zone *zone = ksk_table_zone_find(
+		&signer->inforce.table, &timeline->zone);
+
 	if (zone != NULL)
 		ksk_timeline_count(
 			timeline, ticket->pin, zone->rate_per, record->time);
-	if (sign->has_idempotency &&
+	if (idempotency != NULL &&
 		ksk_idempotency_stage(&signer->idempotency, ticket->pin,
-			sign->idempotency, ticket->digest, record->number,
+			idempotency, ticket->digest, record->number,
 			record->time) != KSK_OK)
 		abort(); /* room was looked for */
 	ksk_timelines_stage(signer->timelines, timeline, record->time);
@@ -226,7 +238,71 @@ ksk_past_release(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		return KSK_ERR_NO_ROOM;
 	(void)list_proven(ticket, record);
 	err = ksk_journal_stage(signer->journal, record, ticket->record_hash);
-	if (err == KSK_OK)
-		leave_behind(signer, ticket, record, timeline);
-	return err;
+	if (err != KSK_OK)
+		return err;
+	add_answer(signer, ticket, record, timeline);
+	leave_behind(signer, ticket,
+		ticket->request.sign.has_idempotency
+			? ticket->request.sign.idempotency
+			: NULL,
+		record, timeline);
+	return KSK_OK;
+}
+
+/* The result of one bundle; its number and hash go into the reply. */
+static enum ksk_err
+release_bundle(struct ksk_signer *signer, struct ksk_ticket *bundle,
+	struct ksk_timeline *timeline, struct ksk_bundle_reply *out,
+	uint64_t now)
+{
+	struct ksk_record record = {.time = now,
+		.kind = KSK_RECORD_RESULT,
+		.has_pin = true,
+		.has_about = true,
+		.about = bundle->intent,
+		.rrsig_count = out->rrsig_count};
+	enum ksk_err err;
+
+	memcpy(record.pin, bundle->pin, sizeof(record.pin));
+	memcpy(record.rrsig, out->rrsig, sizeof(record.rrsig));
+	err = ksk_journal_stage(signer->journal, &record, bundle->record_hash);
+	if (err != KSK_OK)
+		return err;
+	out->record = record.number;
+	memcpy(out->record_hash, bundle->record_hash, KSK_HASH_LEN);
+	add_answer(signer, bundle, &record, timeline);
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_past_release_schedule(struct ksk_signer *signer,
+	struct ksk_ticket *schedule, struct ksk_ticket *const *bundle,
+	struct ksk_schedule_reply *body)
+{
+	const struct ksk_schedule *asked = &schedule->request.schedule;
+	struct ksk_record first = {.time = ksk_clock_now()};
+	struct ksk_fault fault = {.text = ""};
+	struct ksk_timeline *timeline = NULL;
+	enum ksk_err err = ksk_past_find(
+		signer, &asked->owner, &timeline, &fault);
+	/* The timeline's row grows by what the bundles hold. */
+	const size_t more = asked->bundle_count * 32u * 1024u;
+
+	if (err != KSK_OK)
+		return err;
+	if (!ksk_journal_has_record_room(
+		    signer->journal, asked->bundle_count) ||
+		!ksk_journal_has_room(signer->journal, 3,
+			asked->bundle_count * KSK_RECORD_MAX + more +
+				ksk_timeline_body_len(timeline)))
+		return KSK_ERR_NO_ROOM;
+	for (size_t i = 0; i < asked->bundle_count; i++)
+		if (release_bundle(signer, bundle[i], timeline,
+			    &body->bundle[i], first.time) != KSK_OK)
+			abort(); /* room was looked for */
+	first.number = body->bundle[0].record;
+	leave_behind(signer, schedule,
+		asked->has_idempotency ? asked->idempotency : NULL, &first,
+		timeline);
+	return KSK_OK;
 }

@@ -61,4 +61,14 @@ bool ksk_past_attestation(const struct ksk_table *table,
 KSK_MUST_USE enum ksk_err ksk_past_release(struct ksk_signer *signer,
 	struct ksk_ticket *ticket, struct ksk_record *record);
 
+/*
+ * Stages the RESULT records of all bundles of a schedule, with all that they
+ * leave behind, for one transaction.
+ * bundle: their tickets, in order. body: rrsigs in, record and hash out.
+ * Errors as ksk_past_release.
+ */
+KSK_MUST_USE enum ksk_err ksk_past_release_schedule(struct ksk_signer *signer,
+	struct ksk_ticket *schedule, struct ksk_ticket *const *bundle,
+	struct ksk_schedule_reply *body);
+
 #endif

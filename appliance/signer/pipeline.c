@@ -2,7 +2,7 @@
 /*
  * pipeline - see pipeline.h. The steps of one request, in order, are the
  * functions of this file from top to bottom, steps 2 and 3 those of
- * pipeline_judge.c; how each step is done stands elsewhere: messages in protocol/, rules in ../policy/, records in journal.c,
+ * pipeline_judge.c, for schedules all of pipeline_schedule.c; how each step is done stands elsewhere: messages in protocol/, rules in ../policy/, records in journal.c,
  * jobs in crew.c, signatures in check.c, replies in answer.c.
  */
 #include "appliance/signer/pipeline_internal.h"
@@ -56,6 +56,8 @@ ksk_pipeline_zone_asked(
 	const struct ksk_name *owner = &request->zone.owner;
 	if (request->op == KSK_OP_SIGN)
 		owner = &request->sign.rrset.owner;
+	else if (request->op == KSK_OP_SIGN_SCHEDULE)
+		owner = &request->schedule.owner;
 	else if (request->op == KSK_OP_ADOPT)
 		owner = &request->adopt.rrset.owner;
 	else if (request->op == KSK_OP_LAST_ANSWER)
@@ -163,6 +165,7 @@ unsupported(const struct ksk_request *request)
 	case KSK_OP_STATUS:
 	case KSK_OP_KEYS:
 	case KSK_OP_SIGN:
+	case KSK_OP_SIGN_SCHEDULE:
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_JOURNAL_READ:
 	case KSK_OP_ADOPT:
@@ -253,8 +256,8 @@ ksk_pipeline_take(struct ksk_signer *signer, const struct ksk_lnk_request *item,
 
 /* No signature, or one by a key that the token has lost since: then that is
  * what the client is told. */
-static bool
-lost(struct ksk_signer *signer, struct ksk_ticket *ticket,
+bool
+ksk_pipeline_lost(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_job *job)
 {
 	const struct ksk_keyring_key *key = ksk_keyring_key(
@@ -295,7 +298,8 @@ stage_result(
 	record.about = ticket->intent;
 	struct ksk_span rrsigs[KSK_RRSIG_COUNT_MAX];
 	for (size_t i = 0; i < ticket->job_count && !ticket->lost; i++)
-		ticket->lost = lost(signer, ticket, &ticket->job[i]);
+		ticket->lost = ksk_pipeline_lost(
+			signer, ticket, &ticket->job[i]);
 	if (ticket->lost) {
 		record.kind = KSK_RECORD_FAILURE;
 		record.text = ticket->why;
@@ -327,7 +331,11 @@ collect(struct ksk_signer *signer, uint64_t now_ms)
 		if (ticket->stage != KSK_STAGE_TOKEN)
 			continue;
 		ksk_check_ticket(signer, ticket);
-		if (ksk_ticket_jobs_over(ticket))
+		if (!ksk_ticket_jobs_over(ticket))
+			continue;
+		if (ticket->schedule != NULL)
+			ticket->stage = KSK_STAGE_SIGNED;
+		else
 			stage_result(signer, ticket, now_ms);
 	}
 }
@@ -342,8 +350,12 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 		struct ksk_ticket *ticket = tickets->active[i];
 		switch (ticket->stage) {
 		case KSK_STAGE_INTENT:
-			ticket->stage = KSK_STAGE_TOKEN;
 			ticket->state = KSK_STATE_READY;
+			if (ticket->schedule != NULL) {
+				ticket->stage = KSK_STAGE_NEXT;
+				break;
+			}
+			ticket->stage = KSK_STAGE_TOKEN;
 			ksk_crew_queue(&signer->crew, ticket, now_ms);
 			break;
 		case KSK_STAGE_REFUSAL:
@@ -352,7 +364,10 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 			break;
 		case KSK_STAGE_FREE:
 		case KSK_STAGE_TURN:
+		case KSK_STAGE_NEXT:
 		case KSK_STAGE_TOKEN:
+		case KSK_STAGE_SIGNED:
+		case KSK_STAGE_BUNDLES:
 		case KSK_STAGE_PROOF:
 		case KSK_STAGE_READ:
 		case KSK_STAGE_DOCUMENT:
@@ -363,6 +378,19 @@ act_on_commit(struct ksk_signer *signer, uint64_t now_ms)
 	signer->staged_intents = 0;
 	signer->staged_results = 0;
 	signer->staged_ms = 0;
+}
+
+/* A bundle that can't be signed ends its schedule, which is answered once. */
+static void
+give_up(struct ksk_signer *signer, struct ksk_ticket *ticket)
+{
+	if (ticket->schedule == NULL) {
+		ksk_pipeline_hold(signer, ticket);
+		return;
+	}
+	ticket->lost = true;
+	ticket->ended = true;
+	ticket->stage = KSK_STAGE_SIGNED;
 }
 
 static void
@@ -385,7 +413,7 @@ journal_failed(struct ksk_signer *signer, const struct ksk_fault *fault,
 			record.text = "the journal could not be written";
 			ksk_ignore(ksk_journal_stage(
 				signer->journal, &record, hash));
-			ksk_pipeline_hold(signer, ticket);
+			give_up(signer, ticket);
 		} else if (ticket->stage == KSK_STAGE_REFUSAL ||
 			(ticket->stage == KSK_STAGE_RESULT && late)) {
 			ksk_pipeline_hold(signer, ticket);
@@ -433,11 +461,13 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	ksk_room_run(signer, now_ms);
 	collect(signer, now_ms);
+	ksk_pipeline_run_schedules(signer, now_ms);
 	ksk_journal_read_run(signer, now_ms);
 	ksk_pipeline_count_refusals(signer, now_ms);
 	ksk_pipeline_wake(signer, now_ms);
 	if (commit_due(signer, now_ms)) {
 		ksk_pipeline_commit(signer, now_ms);
+		ksk_pipeline_run_schedules(signer, now_ms);
 		ksk_pipeline_wake(signer, now_ms);
 	}
 	ksk_crew_push(&signer->crew, now_ms);

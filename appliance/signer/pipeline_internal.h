@@ -48,6 +48,52 @@ void ksk_pipeline_count_refusals(struct ksk_signer *signer, uint64_t now_ms);
 /* Makes durable what is staged, and acts on it. */
 void ksk_pipeline_commit(struct ksk_signer *signer, uint64_t now_ms);
 
+/* Refuses for what signer->reply->refusals holds. */
+void ksk_pipeline_refused(
+	struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms);
+
+/* Refuses for one reason, which no rule over the set can know. */
+void ksk_pipeline_refuse_for(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const char *rule, const char *why,
+	uint64_t now_ms);
+
+/* Keeps in a ticket what the permit says: the policy may change before the
+ * token answers. */
+void ksk_pipeline_keep_permit(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const struct ksk_permit *permit);
+
+/* Answers at once what can't be signed now. signs: whose jobs they are, the
+ * ticket itself or one of its bundles. Returns true if it did. */
+bool ksk_pipeline_not_ready(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const struct ksk_ticket *signs);
+
+/* Stages the intent of a ticket. Returns false if the journal takes nothing:
+ * the caller answers. */
+bool ksk_pipeline_intend(
+	struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms);
+
+/* Sets the digest of a ticket's body. */
+void ksk_pipeline_digest(struct ksk_ticket *ticket);
+
+/* Stages what the policy says of the zone's parent. Returns false if the
+ * journal can't take it now. */
+bool ksk_pipeline_attest(struct ksk_signer *signer, const struct ksk_zone *zone,
+	struct ksk_timeline *timeline, uint64_t now_ms);
+
+/* Returns true if a job has no signature, or one by a key that the token has
+ * lost since; the ticket then knows what the client is told. */
+bool ksk_pipeline_lost(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_job *job);
+
+/* Judges a schedule whose turn it is, and stages the intents of its bundles. */
+void ksk_pipeline_take_schedule(struct ksk_signer *signer,
+	struct ksk_ticket *ticket, const struct ksk_client *client,
+	uint64_t now_ms);
+
+/* Moves schedules on: asks for further bundles, ends those whose bundles are
+ * all signed or where one can't be. */
+void ksk_pipeline_run_schedules(struct ksk_signer *signer, uint64_t now_ms);
+
 /* Finds the timeline of the zone asked for, which the policy has; commits if
  * that makes room for it. Returns false after it answered the ticket. */
 bool ksk_pipeline_find_past(struct ksk_signer *signer,

@@ -58,16 +58,32 @@ ksk_pipeline_hold(struct ksk_signer *signer, struct ksk_ticket *ticket)
 	ksk_pipeline_reply(ticket);
 }
 
+/* The set that is refused; of a schedule, that of the first bundle that a
+ * refusal names. */
 static void
-refuse(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
+record_set(const struct ksk_ticket *ticket, const struct ksk_refusals *refusals,
+	struct ksk_rrset *out)
+{
+	const struct ksk_request *request = &ticket->request;
+	size_t bundle = 0;
+	if (refusals->count > 0 && refusals->list[0].has_bundle)
+		bundle = (size_t)refusals->list[0].bundle;
+	if (request->op == KSK_OP_SIGN_SCHEDULE)
+		ksk_schedule_rrset(&request->schedule, bundle, out);
+	else
+		*out = request->op == KSK_OP_ADOPT ? request->adopt.rrset
+						   : request->sign.rrset;
+}
+
+void
+ksk_pipeline_refused(
+	struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 {
 	struct ksk_record record = ksk_pipeline_record_of(
 		ticket, KSK_RECORD_REFUSAL);
 	const struct ksk_refusals *refusals = &signer->reply->refusals;
 	record.has_rrset = true;
-	record.rrset = ticket->request.op == KSK_OP_ADOPT
-		? ticket->request.adopt.rrset
-		: ticket->request.sign.rrset;
+	record_set(ticket, refusals, &record.rrset);
 	record.has_policy = true;
 	record.policy_version = signer->inforce.table.version;
 	memcpy(record.policy_hash, signer->inforce.table.hash,
@@ -86,8 +102,8 @@ refuse(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 
 /* Keeps what the permit says in the ticket: the policy may change before the
  * token answers. */
-static void
-keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
+void
+ksk_pipeline_keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_permit *permit)
 {
 	ticket->policy_version = signer->inforce.table.version;
@@ -105,8 +121,9 @@ keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
 }
 
 /* Answers at once what can't be signed now. */
-static bool
-not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
+bool
+ksk_pipeline_not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_ticket *signs)
 {
 	if (signer->journal_full) {
 		ksk_pipeline_hold(signer, ticket);
@@ -119,16 +136,16 @@ not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
 		ksk_pipeline_reply(ticket);
 		return true;
 	}
-	for (size_t i = 0; i < ticket->job_count; i++) {
+	for (size_t i = 0; i < signs->job_count; i++) {
 		const char *why;
 		enum ksk_state state = ksk_state_key(
-			signer, ticket->job[i].key, &why);
+			signer, signs->job[i].key, &why);
 		/* Workers that are just being replaced are waited for; a
 		 * token that gave no signature is asked by each request. */
 		if (state == KSK_STATE_READY ||
 			(state == KSK_STATE_TOKEN_DOWN &&
 				ksk_state_worth_a_try(
-					signer, ticket->job[i].key)))
+					signer, signs->job[i].key)))
 			continue;
 		ksk_answer_not_ready(signer, ticket, state, why);
 		ksk_pipeline_reply(ticket);
@@ -140,8 +157,8 @@ not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket)
 /* ---- step 3: intent ---- */
 
 /* Refuses for one reason, which no rule over the set can know. */
-static void
-refuse_for(struct ksk_signer *signer, struct ksk_ticket *ticket,
+void
+ksk_pipeline_refuse_for(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const char *rule, const char *why, uint64_t now_ms)
 {
 	struct ksk_refusals *refusals = &signer->reply->refusals;
@@ -150,7 +167,7 @@ refuse_for(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ksk_text_copy(refusals->list[0].why, KSK_WHY_CAP, why);
 	refusals->count = 1;
 	refusals->dropped = 0;
-	refuse(signer, ticket, now_ms);
+	ksk_pipeline_refused(signer, ticket, now_ms);
 }
 
 /* Answers a client that may not change the zone's timeline. */
@@ -173,8 +190,9 @@ may_not_adopt(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	return true;
 }
 
-static void
-intend(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
+bool
+ksk_pipeline_intend(
+	struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 {
 	struct ksk_record record = ksk_pipeline_record_of(
 		ticket, KSK_RECORD_INTENT);
@@ -192,13 +210,12 @@ intend(struct ksk_signer *signer, struct ksk_ticket *ticket, uint64_t now_ms)
 			signer->keyring, ticket->job[i].key)
 					   ->ds;
 	uint8_t hash[KSK_HASH_LEN];
-	if (!ksk_pipeline_stage(signer, &record, hash, now_ms)) {
-		ksk_pipeline_hold(signer, ticket);
-		return;
-	}
+	if (!ksk_pipeline_stage(signer, &record, hash, now_ms))
+		return false;
 	ticket->intent = record.number;
 	ticket->stage = KSK_STAGE_INTENT;
 	signer->staged_intents++;
+	return true;
 }
 
 /* Finds the timeline of the zone; commits if that makes room for it. On
@@ -221,8 +238,8 @@ ksk_pipeline_find_past(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	return err == KSK_OK;
 }
 
-static void
-digest_body(struct ksk_ticket *ticket)
+void
+ksk_pipeline_digest(struct ksk_ticket *ticket)
 {
 	struct ksk_span body = ticket->request.raw_body;
 	if (EVP_Digest(body.data, body.len, ticket->digest, NULL, EVP_sha256(),
@@ -243,7 +260,7 @@ repeat(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	struct ksk_fault fault = {.text = ""};
 	struct ksk_permit permit = {0};
 	struct ksk_stored stored;
-	digest_body(ticket);
+	ksk_pipeline_digest(ticket);
 	enum ksk_err err = ksk_idempotency_find(&signer->idempotency,
 		ticket->pin, sign->idempotency, ticket->digest, now, &known,
 		&record, &fault);
@@ -259,19 +276,19 @@ repeat(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		return false;
 	if (!ksk_past_judge(
 		    signer, ticket, client, zone, timeline, true, &permit)) {
-		refuse(signer, ticket, now_ms);
+		ksk_pipeline_refused(signer, ticket, now_ms);
 		return true;
 	}
 	/* An older set, given again, would come back unseen. */
 	if (!ksk_past_is_last(signer, timeline, &stored, &permit)) {
-		refuse_for(signer, ticket, "idempotency",
+		ksk_pipeline_refuse_for(signer, ticket, "idempotency",
 			"the answer that this request had was replaced by a "
 			"later one: read the last answer (kskctl last-answer), "
 			"and ask with another key for what is to follow it",
 			now_ms);
 		return true;
 	}
-	keep_permit(signer, ticket, &permit);
+	ksk_pipeline_keep_permit(signer, ticket, &permit);
 	ksk_answer_again(signer, ticket, &stored);
 	ksk_pipeline_reply(ticket);
 	return true;
@@ -279,8 +296,8 @@ repeat(struct ksk_signer *signer, struct ksk_ticket *ticket,
 
 /* What the policy says of the zone's parent becomes history with the first
  * intent. Returns false if the journal can't take it now. */
-static bool
-attest(struct ksk_signer *signer, const struct ksk_zone *zone,
+bool
+ksk_pipeline_attest(struct ksk_signer *signer, const struct ksk_zone *zone,
 	struct ksk_timeline *timeline, uint64_t now_ms)
 {
 	const struct ksk_table *table = &signer->inforce.table;
@@ -320,20 +337,19 @@ take_sign(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		timeline = NULL;
 	if (!ksk_past_judge(
 		    signer, ticket, client, zone, timeline, false, &permit)) {
-		refuse(signer, ticket, now_ms);
+		ksk_pipeline_refused(signer, ticket, now_ms);
 		return;
 	}
-	keep_permit(signer, ticket, &permit);
-	if (not_ready(signer, ticket))
+	ksk_pipeline_keep_permit(signer, ticket, &permit);
+	if (ksk_pipeline_not_ready(signer, ticket, ticket))
 		return;
 	if (ticket->request.sign.dry_run) {
 		ksk_answer_signed(signer, ticket, NULL);
 		ksk_pipeline_reply(ticket);
 		return;
 	}
-	if (attest(signer, zone, timeline, now_ms))
-		intend(signer, ticket, now_ms);
-	else
+	if (!ksk_pipeline_attest(signer, zone, timeline, now_ms) ||
+		!ksk_pipeline_intend(signer, ticket, now_ms))
 		ksk_pipeline_hold(signer, ticket);
 }
 
@@ -354,7 +370,7 @@ take_adopt(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const char *why = ksk_adopt_check(
 		signer, ticket, zone, timeline, &record, &known);
 	if (why != NULL) {
-		refuse_for(signer, ticket, "adopt", why, now_ms);
+		ksk_pipeline_refuse_for(signer, ticket, "adopt", why, now_ms);
 		return;
 	}
 	if (signer->journal_full) {
@@ -397,6 +413,8 @@ ksk_pipeline_take_turn(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		ticket->stage = KSK_STAGE_TURN;
 	else if (ticket->request.op == KSK_OP_ADOPT)
 		take_adopt(signer, ticket, client, now_ms);
+	else if (ticket->request.op == KSK_OP_SIGN_SCHEDULE)
+		ksk_pipeline_take_schedule(signer, ticket, client, now_ms);
 	else
 		take_sign(signer, ticket, client, now_ms);
 }

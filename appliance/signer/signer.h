@@ -83,6 +83,8 @@ struct ksk_signer {
 	uint8_t *reading; /* KSK_JOURNAL_ROOM, of journal_read.h */
 	uint8_t rrsig[KSK_RRSIG_COUNT_MAX][KSK_RRSIG_MAX];
 	struct ksk_reply *reply;
+	uint8_t *bundles; /* KSK_FRAME_MAX: RRSIGs of a schedule */
+	struct ksk_schedule_room *schedule;
 };
 
 #endif

@@ -57,9 +57,63 @@ ksk_ticket_take(struct ksk_tickets *tickets, const struct ksk_lnk_request *item,
 	return ticket;
 }
 
+static struct ksk_ticket *
+take_bundle(
+	struct ksk_tickets *tickets, struct ksk_ticket *schedule, size_t bundle)
+{
+	struct ksk_ticket *ticket = tickets->spare[--tickets->spare_count];
+	struct ksk_request *request = &ticket->request;
+	ticket->place = tickets->active_count;
+	tickets->active[tickets->active_count++] = ticket;
+	tickets->bundle_count++;
+	ticket->stage = KSK_STAGE_SIGNED;
+	ticket->schedule = schedule;
+	ticket->bundle = bundle;
+	ticket->conn = schedule->conn;
+	ticket->generation = schedule->generation;
+	memcpy(ticket->pin, schedule->pin, sizeof(ticket->pin));
+	ticket->begin_ms = schedule->begin_ms;
+	ticket->order = schedule->order;
+	memset(request, 0, sizeof(*request));
+	request->number = schedule->request.number;
+	request->op = KSK_OP_SIGN;
+	ksk_schedule_rrset(
+		&schedule->request.schedule, bundle, &request->sign.rrset);
+	request->sign.has_window = true;
+	request->sign.window = schedule->request.schedule.bundle[bundle].window;
+	return ticket;
+}
+
+bool
+ksk_ticket_take_bundles(struct ksk_tickets *tickets,
+	struct ksk_ticket *schedule,
+	struct ksk_ticket *out[KSK_SCHEDULE_BUNDLE_MAX])
+{
+	size_t count = schedule->request.schedule.bundle_count;
+	if (count > KSK_TICKET_BUNDLES - tickets->bundle_count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		out[i] = take_bundle(tickets, schedule, i);
+	return true;
+}
+
+void
+ksk_ticket_bundles(const struct ksk_tickets *tickets,
+	const struct ksk_ticket *schedule,
+	struct ksk_ticket *out[KSK_SCHEDULE_BUNDLE_MAX])
+{
+	for (size_t i = 0; i < tickets->active_count; i++)
+		if (tickets->active[i]->schedule == schedule)
+			out[tickets->active[i]->bundle] = tickets->active[i];
+}
+
 void
 ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket)
 {
+	if (ticket->schedule != NULL)
+		tickets->bundle_count--;
+	ticket->schedule = NULL;
+	ticket->ended = false;
 	ticket->stage = KSK_STAGE_FREE;
 	ticket->close = false;
 	ticket->wants_proof = false;
@@ -88,14 +142,20 @@ bool
 ksk_ticket_is_signing(const struct ksk_ticket *ticket)
 {
 	return ticket->stage == KSK_STAGE_INTENT ||
-		ticket->stage == KSK_STAGE_TOKEN;
+		ticket->stage == KSK_STAGE_NEXT ||
+		ticket->stage == KSK_STAGE_TOKEN ||
+		ticket->stage == KSK_STAGE_SIGNED;
 }
 
-static const struct ksk_rrset *
-rrset_of(const struct ksk_ticket *ticket)
+static const struct ksk_name *
+owner_of(const struct ksk_ticket *ticket)
 {
-	return ticket->request.op == KSK_OP_ADOPT ? &ticket->request.adopt.rrset
-						  : &ticket->request.sign.rrset;
+	const struct ksk_request *request = &ticket->request;
+	if (request->op == KSK_OP_ADOPT)
+		return &request->adopt.rrset.owner;
+	if (request->op == KSK_OP_SIGN_SCHEDULE)
+		return &request->schedule.owner;
+	return &request->sign.rrset.owner;
 }
 
 static bool
@@ -119,31 +179,53 @@ is_same_window(const struct ksk_sign *a, const struct ksk_sign *b)
 				a->window.expiration == b->window.expiration));
 }
 
+/* The idempotency key of a request that has one, or NULL. */
+static const uint8_t *
+key_of(const struct ksk_ticket *ticket)
+{
+	const struct ksk_request *request = &ticket->request;
+	if (request->op == KSK_OP_SIGN && request->sign.has_idempotency)
+		return request->sign.idempotency;
+	if (request->op == KSK_OP_SIGN_SCHEDULE &&
+		request->schedule.has_idempotency)
+		return request->schedule.idempotency;
+	return NULL;
+}
+
 static bool
 is_same_key(const struct ksk_ticket *a, const struct ksk_ticket *b)
 {
-	const struct ksk_sign *x = &a->request.sign, *y = &b->request.sign;
-	return a->request.op == KSK_OP_SIGN && b->request.op == KSK_OP_SIGN &&
-		x->has_idempotency && y->has_idempotency &&
-		memcmp(x->idempotency, y->idempotency, KSK_ID_LEN) == 0 &&
+	const uint8_t *x = key_of(a), *y = key_of(b);
+	return x != NULL && y != NULL && memcmp(x, y, KSK_ID_LEN) == 0 &&
 		memcmp(a->pin, b->pin, KSK_PIN_LEN) == 0;
+}
+
+/* The answer that both would get is one: neither changes what the other was
+ * judged by. */
+static bool
+runs_beside(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
+{
+	const struct ksk_sign *x = &other->request.sign;
+	const struct ksk_sign *y = &ticket->request.sign;
+	return other->request.op == KSK_OP_SIGN && other->schedule == NULL &&
+		ticket->request.op == KSK_OP_SIGN && !y->has_previous &&
+		is_same_set(&x->rrset, &y->rrset) && is_same_window(x, y);
 }
 
 static bool
 blocks(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
 {
-	const struct ksk_rrset *a = rrset_of(other), *b = rrset_of(ticket);
 	bool turn = other->stage == KSK_STAGE_TURN &&
 		other->order < ticket->order;
 	bool signing = ksk_ticket_is_signing(other);
-	if ((turn || signing || other->stage == KSK_STAGE_RESULT) &&
+	if ((turn || signing || other->stage == KSK_STAGE_BUNDLES ||
+		    other->stage == KSK_STAGE_RESULT) &&
 		is_same_key(other, ticket))
 		return true;
-	if ((!turn && !signing) || !ksk_name_equal(&a->owner, &b->owner))
+	if ((!turn && !signing) ||
+		!ksk_name_equal(owner_of(other), owner_of(ticket)))
 		return false;
-	return turn || ticket->request.op == KSK_OP_ADOPT ||
-		ticket->request.sign.has_previous || !is_same_set(a, b) ||
-		!is_same_window(&other->request.sign, &ticket->request.sign);
+	return turn || !runs_beside(other, ticket);
 }
 
 bool

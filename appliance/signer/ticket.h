@@ -12,16 +12,23 @@
 #include "appliance/policy/rules.h"
 #include "protocol/msg.h"
 
+/* Bundles of schedules that are signed at the same time. */
+#define KSK_TICKET_BUNDLES (2u * KSK_SCHEDULE_BUNDLE_MAX)
+
 /* Twice the credits: requests of a dead frontend are finished while the next
- * one asks. */
-#define KSK_TICKET_COUNT (2u * KSK_CREDIT_REQUESTS)
+ * one asks. Each bundle of a schedule has a ticket of its own. */
+#define KSK_TICKET_COUNT (2u * KSK_CREDIT_REQUESTS + KSK_TICKET_BUNDLES)
 
 enum ksk_stage {
 	KSK_STAGE_FREE = 0,
 	KSK_STAGE_TURN,     /* another set of its zone is being signed */
 	KSK_STAGE_REFUSAL,  /* its reply waits for its record's commit */
 	KSK_STAGE_INTENT,   /* its INTENT record waits for commit */
+	KSK_STAGE_NEXT,     /* a bundle whose intent is durable: it is asked for
+			    * when bundles before it are signed */
 	KSK_STAGE_TOKEN,    /* its jobs are queued or asked */
+	KSK_STAGE_SIGNED,   /* a bundle that waits for the others */
+	KSK_STAGE_BUNDLES,  /* a schedule that waits for its bundles */
 	KSK_STAGE_RESULT,   /* its RESULT or FAILURE record waits for commit */
 	KSK_STAGE_PROOF,    /* its reply waits for the audit key */
 	KSK_STAGE_READ,     /* it reads the journal when its turn comes */
@@ -68,9 +75,14 @@ struct ksk_ticket {
 	/* The request, then the reply. */
 	uint8_t *frame; /* KSK_FRAME_MAX bytes, owned */
 	size_t frame_len;
-	bool close;                   /* the frontend closes after the reply */
-	bool wants_proof;             /* its nonce is to be answered */
-	uint64_t proof_ms;            /* since when it waits for that */
+	bool close;        /* the frontend closes after the reply */
+	bool wants_proof;  /* its nonce is to be answered */
+	uint64_t proof_ms; /* since when it waits for that */
+	/* A bundle: the ticket of its schedule, whose frame its request borrows
+	 * from, and its place in it. Its own frame is not used. */
+	struct ksk_ticket *schedule;
+	size_t bundle;
+	bool ended;                   /* a bundle: its intent has its end */
 	struct ksk_request request;   /* borrows from frame */
 	uint8_t digest[KSK_HASH_LEN]; /* of its body, with an idempotency key */
 	bool clash;                   /* that key stands for another request */
@@ -97,7 +109,8 @@ struct ksk_tickets {
 	size_t active_count;
 	struct ksk_ticket *spare[KSK_TICKET_COUNT];
 	size_t spare_count;
-	uint64_t taken; /* so far */
+	size_t bundle_count; /* those in use that are bundles */
+	uint64_t taken;      /* so far */
 };
 
 /* out_tickets: owned, ksk_tickets_free. KSK_ERR_NO_MEMORY. */
@@ -108,6 +121,20 @@ void ksk_tickets_free(struct ksk_tickets **tickets);
 struct ksk_ticket *ksk_ticket_take(struct ksk_tickets *tickets,
 	const struct ksk_lnk_request *item, uint32_t generation,
 	uint64_t now_ms);
+
+/*
+ * Takes places for all bundles of a schedule's ticket: sign requests, each with
+ * the set and the window of its bundle. out: one for each bundle.
+ * Returns false, and takes none, if too many bundles are being signed.
+ */
+bool ksk_ticket_take_bundles(struct ksk_tickets *tickets,
+	struct ksk_ticket *schedule,
+	struct ksk_ticket *out[KSK_SCHEDULE_BUNDLE_MAX]);
+
+/* Finds the bundles of a schedule's ticket, in their order. */
+void ksk_ticket_bundles(const struct ksk_tickets *tickets,
+	const struct ksk_ticket *schedule,
+	struct ksk_ticket *out[KSK_SCHEDULE_BUNDLE_MAX]);
 
 /* Gives a place back. */
 void ksk_ticket_free(struct ksk_tickets *tickets, struct ksk_ticket *ticket);

@@ -95,6 +95,9 @@ class Limits(unittest.TestCase):
                  "supersedes array of 1 to {} uint"),
                 ("KSK_SUPERSEDE_COUNT_MAX",
                  "later array of 1 to {} {{ 1: record"),
+                ("KSK_SCHEDULE_BUNDLE_MAX",
+                 "bundles array of 1 to {} bundle"),
+                ("KSK_SCHEDULE_RDATA_MAX", "rdata array of 1 to {} rdata"),
                 ("KSK_WARNING_COUNT_MAX", "array of 1 to {} refusals"),
                 ("KSK_PROOF_MAX", "1 to {:,} bytes")):
             self.assertIn(words.format(int(limits[name])), DOCUMENT, name)
@@ -107,7 +110,7 @@ class Limits(unittest.TestCase):
 class Examples(unittest.TestCase):
     def test_are_what_cbor2_writes(self):
         found = examples()
-        self.assertEqual(len(found), 11)
+        self.assertEqual(len(found), 13)
         for name, frame in found.items():
             length, = struct.unpack("!I", frame[:4])
             self.assertEqual(length, len(frame) - 4, name)
@@ -117,7 +120,8 @@ class Examples(unittest.TestCase):
 
     def test_belong_together(self):
         found = {n: cbor2.loads(f[4:]) for n, f in examples().items()}
-        for op in ("status", "keys", "sign", "last-answer", "adopt"):
+        for op in ("status", "keys", "sign", "sign-schedule", "last-answer",
+                   "adopt"):
             self.assertEqual(found[f"request-{op}"][1],
                              found[f"reply-{op}"][1])
         records = found["request-sign"][3][1][4]

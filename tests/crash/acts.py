@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What an appliance does besides signing, each with places to die in: a policy
-is reloaded, an answer adopted, a refusal counted, a checkpoint or an anchor
+is reloaded, an answer adopted, a schedule signed, a refusal counted, a checkpoint or an anchor
 written, a worker lost at its anchor; and the end of all processes at once.
 Nothing else runs meanwhile, so that every commit belongs to the act.
 
@@ -56,6 +56,11 @@ POINTS = {
         (f"{'after' if after else 'before'} reply {nth}",
          dict(kind=tr.SEND, packet=tr.REPLIES, nth=nth, after=after))
         for nth in (2, 3) for after in (False, True)],
+    # All bundles or none: its intents, its jobs, its results, its reply.
+    "schedule": both_sides(
+        SYNC, sends("the token is asked", tr.SIGN_JOBS),
+        then("its results are written", tr.WRITE, tr.SIGN_JOBS),
+        then("its results are synced", tr.SYNC, tr.SIGN_JOBS), REPLY),
     "checkpoint": both_sides(
         sends("it is asked for", tr.ATTEST),
         then("it is written", tr.WRITE, tr.ATTEST),
@@ -158,6 +163,21 @@ class Acting(crash.Crashing):
         rrsig = self.signed_elsewhere.pop()
         reply = self.until(ap.ADOPT, {1: self.keyset, 2: [rrsig]})
         self.adopted.append((crash.digest(rrsig), reply[3][1]))
+
+    def do_schedule(self):
+        """Bundles that have begun already: nothing after them must name them.
+        The records of one schedule follow each other, or there are none."""
+        now = int(time.time()) - 20 * 3600
+        body = ap.schedule([
+            (self.keyset, {1: now + i * 3600, 2: now + i * 3600 + 5 * 86400})
+            for i in range(12)])
+        reply = self.until(ap.SIGN_SCHEDULE, {**body, 4: os.urandom(16)})
+        records = [b[3] for b in reply[3][1]]
+        assert records == list(range(records[0], records[0] + 12)), records
+        for bundle in reply[3][1]:
+            self.check(bundle[1])
+            self.replies.append((bundle[3],
+                                 [crash.digest(x) for x in bundle[1]]))
 
     def do_refuse(self):
         """Three times the same wrong set, by one life of the signer."""

@@ -145,7 +145,8 @@ class Acts(Case):
         if i % 20 == 19:
             return "all processes at once", f.end_all()
         # A thousand records for each checkpoint: the rarest.
-        act = self.rng.choice(["reload", "anchor", "adopt", "refuse"] * 4
+        act = self.rng.choice(["reload", "anchor", "adopt", "refuse",
+                               "schedule"] * 4
                               + ["checkpoint"])
         name, point = self.rng.choice(acts.POINTS[act])
         came, took = f.cut_off(act, point)

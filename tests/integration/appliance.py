@@ -29,7 +29,7 @@ SLOW = 3 if PLAIN else 10
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 USERS = {"frontend": 64810, "signer": 64811, "policy": 64812, "token": 64813}
 
-STATUS, KEYS, SIGN = 1, 2, 3
+STATUS, KEYS, SIGN, SIGN_SCHEDULE = 1, 2, 3, 4
 LAST_ANSWER, ADOPT = 5, 10
 DONE, MALFORMED, REFUSED, NOT_AUTHORISED, UNKNOWN_ZONE, NOT_READY, BUSY, \
     TOO_LARGE, UNSUPPORTED, INTERNAL = range(10)
@@ -200,6 +200,15 @@ class Peer:
 
 def rrset(zone, kind, ttl, rdata):
     return {1: wire_name(zone), 2: kind, 3: ttl, 4: sorted(set(rdata))}
+
+
+def schedule(sets):
+    """The body of sign-schedule for [(rrset, window)]."""
+    pool = sorted({r for rrset_, _ in sets for r in rrset_[4]})
+    place = {r: i for i, r in enumerate(pool)}
+    return {1: sets[0][0][1], 2: pool, 3: [
+        {1: s[2], 2: s[3], 3: sorted(place[r] for r in s[4]), 4: w}
+        for s, w in sets]}
 
 
 class Appliance:

@@ -249,7 +249,7 @@ class Spine(unittest.TestCase):
     def test_what_is_not_done_is_said(self):
         a = self.a
         peer = self.peer()
-        for op in (4, 99):
+        for op in (12, 99):
             reply = peer.ask(op, {1: 1})
             self.assertEqual(reply[2], ap.UNSUPPORTED, (op, reply))
         reply = peer.ask(ap.STATUS, nonce=bytes(32))

@@ -25,7 +25,7 @@ from test_clock import Clock, with_clock  # noqa: E402
 
 SANITIZED = True
 
-HOUR, SIGN_SCHEDULE = 3600, 4
+HOUR = 3600
 KSKS = ("k1.e", "k2.e", "k9.r")
 TYPE = {"DNSKEY": ap.DNSKEY, "CDS": ap.CDS}
 # Between two stories, so that no two share a moment.
@@ -233,16 +233,24 @@ class Stage:
         return self.sign(s.typ, s.keys, inc, exp, s.superseding)
 
     def schedules(self, s):
-        """The product signs no schedules: one request for each bundle, which
-        has all of their rules but that the bundles of one must overlap."""
-        reply = self.ask(SIGN_SCHEDULE, {1: ap.wire_name(self.zone)})
-        if reply[2] != ap.UNSUPPORTED:
-            raise AssertionError("now schedules can be played as they are")
-        for inc, exp, keys in s.bundles:
-            refused = self.sign("DNSKEY", keys, inc, exp, s.superseding)
-            if refused:
-                return refused
-        return [r for r in s.refused if r == "schedule-gap"]
+        """All bundles in one request; all are signed, or none."""
+        sets = [(self.rrset("DNSKEY", keys),
+                 {1: self.seconds(inc), 2: self.seconds(exp)})
+                for inc, exp, keys in s.bundles]
+        body = ap.schedule(sets)
+        later = self.later("DNSKEY", sets[0][1][1])
+        if s.superseding and later:
+            body[6] = sorted(later)
+        reply = self.ask(ap.SIGN_SCHEDULE, body)
+        if reply[2] == ap.REFUSED:
+            return [r[1] for r in reply[4]]
+        self.assert_done(reply)
+        for (_, window), signed in zip(sets, reply[3][1]):
+            if signed[2] != window:
+                raise AssertionError(f"{signed} for {window}")
+            self.released.append(("DNSKEY", max(window[1], self.now()),
+                                  window[2], signed[3]))
+        return []
 
     def adopts(self, s):
         rrset = self.rrset("DNSKEY", s.keys)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random histories of one zone: sets that gain and lose keys, back-dated and
-ahead, CDS and CDNSKEY, operators that change the policy in every way it can change,
+ahead, schedules of them, CDS and CDNSKEY, operators that change the policy in every way it can change,
 adoptions. Nobody obeys anything here; only the two judges must agree.
 """
 import random
@@ -13,7 +13,7 @@ SEEN = {"permit": 0}
 # Corrections whose lack these histories show; of the others stories tell.
 SHOWN = ("start", "offset", "lacking", "signdelay", "retired", "newest",
          "unused", "samealg", "scope", "keep", "leaving", "until", "algwait",
-         "dssets", "algdata")
+         "dssets", "algdata", "gap")
 STEPS = 24
 
 
@@ -112,6 +112,25 @@ class History:
         if r.random() < 0.05:
             kw["exp"] = kw.get("inc", self.t) + r.randint(0, pol.validity + 1)
         count(self.box.sign("DNSKEY", frozenset(self.wanted()), self.t, **kw))
+
+    def schedule(self):
+        """Two or three bundles, most of them in order and overlapping."""
+        r, pol = self.r, self.box.pol
+        inc, bundles, keys = self.t + r.choice((-1, 0, 0, 1, 3)), [], None
+        for _ in range(r.randint(2, 3)):
+            keys = self.wanted() if keys is None or r.random() < 0.6 else keys
+            if keys and bundles and r.random() < 0.4:
+                keys = keys ^ {r.choice([k for n in self.names
+                                         for k in self.zsks[n]])}
+            exp = inc + (pol.validity if r.random() < 0.7 else
+                         r.randint(pol.ttl, pol.validity))
+            bundles.append((frozenset(keys), inc, exp))
+            inc += r.choice((0, 1, pol.P + pol.ttl, 9, 14, 25, 40))
+        bad = self.box.schedule(bundles, self.t, r.random() < 0.6)
+        SEEN["schedule refused" if bad else "schedule"] = \
+            SEEN.get("schedule refused" if bad else "schedule", 0) + 1
+        for rule in bad:
+            SEEN[rule] = SEEN.get(rule, 0) + 1
 
     def cds(self):
         r, pol = self.r, self.box.pol
@@ -220,7 +239,10 @@ class History:
         if self.long and x < 0.05:
             self.t += 800           # hours: what is older may be forgotten
         if x < (0.3 if self.parents else 0.55):
-            self.sign()
+            if self.r.random() < 0.25:
+                self.schedule()
+            else:
+                self.sign()
         elif x < (0.65 if self.parents else 0.72):
             self.cds()
         elif x < 0.985:

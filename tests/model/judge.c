@@ -10,6 +10,10 @@
  *     <records> …hex           permit | refuse RULE…; the same again when
  *                              what can be forgotten of the past is: forgot
  *                              before it, or differs
+ *   S <table> <history> <superseded> … <bundles>
+ *     {<ttl> <inception> <expiration> <records> …hex}
+ *                              permit | refuse BUNDLE:RULE…; forgot, differs
+ *                              as above
  *   L <table> <old table or -> <history>   may it be loaded: as J
  *   C <table> <history> <key>  cov, first drop
  *   D <table> <history> <place of a KSK>   DS change
@@ -335,6 +339,91 @@ judge(void)
 	answer(permitted, &refusals);
 }
 
+/* ---- schedules ---- */
+
+#define RECORD_MAX 64
+
+static uint8_t pool[RECORD_MAX][KSK_RDATA_MAX];
+
+/* Gives a record its place, which is that of the same one if it is known. */
+static size_t
+place_record(struct ksk_schedule *schedule)
+{
+	uint8_t record[KSK_RDATA_MAX];
+	char *hex = word();
+	size_t len = 0, i = 0;
+
+	if (ksk_hex_read(hex, strlen(hex), record, sizeof(record), &len) !=
+		KSK_OK)
+		die("this is no record");
+	while (i < schedule->rdata_count &&
+		!ksk_span_equal(schedule->rdata[i], ksk_span_of(record, len)))
+		i++;
+	if (i == RECORD_MAX)
+		die("there are too many records");
+	if (i == schedule->rdata_count) {
+		memcpy(pool[i], record, len);
+		schedule->rdata[i] = ksk_span_of(pool[i], len);
+		schedule->rdata_count++;
+	}
+	return i;
+}
+
+static void
+read_bundle(struct ksk_schedule *schedule, struct ksk_bundle *bundle)
+{
+	bundle->type = KSK_TYPE_DNSKEY;
+	bundle->ttl = (uint32_t)number();
+	bundle->window.inception = number();
+	bundle->window.expiration = number();
+	for (size_t i = count(0, KSK_RDATA_COUNT_MAX); i > 0; i--)
+		bundle->index[bundle->count++] = (uint8_t)place_record(
+			schedule);
+}
+
+static void
+tell_bundles(bool permitted, const struct ksk_refusals *refusals)
+{
+	printf(permitted ? "permit" : "refuse");
+	for (size_t i = 0; i < refusals->count; i++)
+		printf(" %u:%s", (unsigned)refusals->list[i].bundle,
+			refusals->list[i].rule);
+	printf("\n");
+}
+
+static void
+judge_schedule(void)
+{
+	static struct ksk_schedule schedule;
+	static struct ksk_refusals refusals, again;
+	static struct ksk_schedule_room *room;
+	size_t n = table();
+	struct ksk_candidate candidate = {
+		.client = tables[n].table.clients, .history = &past.h};
+	bool permitted;
+
+	if (room == NULL && ksk_schedule_room_new(&room) != KSK_OK)
+		die("no memory is left");
+	memset(&schedule, 0, sizeof(schedule));
+	read_history();
+	candidate.now = past.now;
+	ksk_table_zone_name(&tables[n].table, tables[n].zone, &schedule.owner);
+	for (size_t i = count(0, KSK_SUPERSEDE_COUNT_MAX); i > 0; i--)
+		schedule.supersede[schedule.supersede_count++] = number();
+	for (size_t i = count(0, KSK_SCHEDULE_BUNDLE_MAX); i > 0; i--)
+		read_bundle(
+			&schedule, &schedule.bundle[schedule.bundle_count++]);
+	permitted = ksk_rules_judge_schedule(&tables[n].table, tables[n].zone,
+		&schedule, &candidate, room, &refusals);
+	if (forget(tables[n].zone) != 0) {
+		(void)ksk_rules_judge_schedule(&tables[n].table, tables[n].zone,
+			&schedule, &candidate, room, &again);
+		printf(same_refusals(&refusals, &again) ? "forgot "
+							: "differs ");
+	}
+	tell_bundles(permitted, &refusals);
+}
+
 static void
 load(void)
 {
@@ -393,6 +482,9 @@ main(void)
 			break;
 		case 'J':
 			judge();
+			break;
+		case 'S':
+			judge_schedule();
 			break;
 		case 'L':
 			load();

@@ -24,8 +24,6 @@ ALGORITHM = {"e": 13, "r": 15}
 TYPE = {"DNSKEY": 48, "CDS": 59, "CDNSKEY": 60}
 DELETE = {"CDS": [bytes(5)], "CDNSKEY": [bytes([0, 0, 3, 0, 0])]}
 PIN = "01" * 32
-# What the product knows beyond the model holds by construction.
-NOT_MODELLED = {"schedule-gap"}
 
 
 def seconds(t):
@@ -180,7 +178,7 @@ class Judge:
             [os.path.join(BUILD, "tests", "model", "judge")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.tables, self.next = {}, 0
-        self.asked = self.forgot = 0
+        self.asked = self.forgot = self.schedules = 0
 
     def close(self):
         self.process.stdin.close()
@@ -212,10 +210,8 @@ class Judge:
         return self.tables[text]
 
     # -- the history as numbers --
-    def history(self, box, now, extra=()):
-        """extra: answers of a schedule that are judged, not released."""
-        answers = sorted(sum(box.tl.values(), list(extra)),
-                         key=lambda a: a.seq)
+    def history(self, box, now):
+        answers = sorted(sum(box.tl.values(), []), key=lambda a: a.seq)
         names = sorted({k for a in answers if a.typ == "DNSKEY"
                         for k in a.keys})
         ours = {k for a in answers if a.typ == "DNSKEY" for k in a.signers}
@@ -245,9 +241,31 @@ class Judge:
                       str(seconds(unloaded))]
         return " ".join(words), number
 
-    def request(self, box, n, now, named, extra=()):
+    def schedule(self, box, bundles, now, named):
+        """bundles: the model's candidates. -> the rules that refuse each."""
+        history, _ = self.history(box, now)
+        words = ["S", str(self.table(box.pol, now)), history, str(len(named))]
+        words += [str(a.seq + AHEAD) for a in sorted(
+            named, key=lambda a: a.seq)]
+        words.append(str(len(bundles)))
+        for n in bundles:
+            words += [str(n.ttl * HOUR), str(seconds(n.inc)),
+                      str(seconds(n.exp)), str(len(n.keys))]
+            words += [KEYS[k].rdata.hex() for k in n.keys]
+        out = self.ask(" ".join(words)).split()
+        if out[0] == "forgot":
+            self.forgot += 1
+            out.pop(0)
+        self.schedules += 1
+        got = [{out[0]} - {"permit", "refuse"} for _ in bundles]
+        for word in out[1:]:
+            bundle, rule = word.split(":")
+            got[int(bundle)].add(rule)
+        return got
+
+    def request(self, box, n, now, named):
         """n: the model's candidate. named: the answers it supersedes."""
-        history, _ = self.history(box, now, extra)
+        history, _ = self.history(box, now)
         records = [KEYS[k].cds if n.typ == "CDS" else KEYS[k].rdata
                    for k in n.keys] or DELETE.get(n.typ, [])
         words = ["J", str(self.table(box.pol, now)), history, str(TYPE[n.typ]),
@@ -291,26 +309,57 @@ class Box(rules.Box):
 
     def judge(self, typ, keys, now, chain=None, **kw):
         bad, n = super().judge(typ, keys, now, chain=chain, **kw)
-        if not self.is_compared():
+        if not self.is_compared() or chain is not None:
             return bad, n
-        extra = [] if chain is None else \
-            [a for a in chain if a not in self.tl[typ]]
         supersedes = kw.get("supersedes", False)
-        named = self.later(typ, n, extra) if supersedes else []
+        named = self.later(typ, n) if supersedes else []
         try:
-            got = judge().request(self, n, now, named, extra)
+            got = judge().request(self, n, now, named)
         except PolicyRefused:
             # What the model refuses at each request is refused at load.
             if "window" in bad:
                 return bad, n
             raise
-        if got != set(bad) - NOT_MODELLED:
+        if got != set(bad):
             raise Different(
                 f"at {now} {typ} {sorted(keys)} {kw}: model {sorted(bad)}, "
-                f"product {sorted(got)}\n  candidate {n}\n  timeline "
-                + "\n    ".join(map(str, sum(self.tl.values(), [])))
-                + f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}")
+                f"product {sorted(got)}\n  candidate {n}\n" + self.told())
         return bad, n
+
+    def told(self):
+        return "  timeline " + "\n    ".join(
+            map(str, sum(self.tl.values(), []))) + \
+            f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}"
+
+    def schedule(self, bundles, now, supersedes=False):
+        """Each bundle's verdict is compared."""
+        if self.is_compared():
+            self.compare_schedule(bundles, now, supersedes)
+        return super().schedule(bundles, now, supersedes)
+
+    def compare_schedule(self, bundles, now, supersedes):
+        chain, named, bad = list(self.tl["DNSKEY"]), [], []
+        for keys, inc, exp in bundles:
+            refused, n = rules.Box.judge(
+                self, "DNSKEY", frozenset(keys), now, inc=inc, exp=exp,
+                supersedes=supersedes, chain=chain)
+            ahead = chain[len(self.tl["DNSKEY"]):]
+            named += [a for a in self.later("DNSKEY", n, ahead)
+                      if a not in ahead and a not in named]
+            bad.append(set(refused))
+            chain.append(n)
+        ahead = chain[len(self.tl["DNSKEY"]):]
+        try:
+            got = judge().schedule(self, ahead, now,
+                                   named if supersedes else [])
+        except PolicyRefused:
+            if all("window" in b for b in bad):
+                return
+            raise
+        if got != bad:
+            raise Different(
+                f"at {now} schedule: model {bad}, product {got}\n  "
+                + "\n  ".join(map(str, ahead)) + "\n" + self.told())
 
     def load(self, pol, now):
         old = self.pol

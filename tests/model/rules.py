@@ -29,7 +29,7 @@ FIXES = {
     "parentprop": "a DS set is gone parent-propagation + parent-ds-ttl after the next one was seen",
     "ghost":     "an adopted answer proves nothing about earlier ones: its keys are covered from adoption + propagation + TTL",
     "shrink":    "a wait that gets smaller counts only after the old wait has passed",
-    "gap":       "bundles of a schedule overlap by propagation + TTL",
+    "gap":       "bundles of a schedule rise, and overlap by propagation + TTL",
     "refresh":   "refresh >= TTL + propagation",
 }
 ALL = frozenset(FIXES)
@@ -183,8 +183,8 @@ class Box:
     def head(self, typ="DNSKEY"):
         return max(self.tl[typ], key=lambda a: a.seq, default=None)
 
-    def in_effect(self, at, typ="DNSKEY"):
-        best = [a for a in self.tl[typ] if max(a.inc, a.rel) <= at]
+    def in_effect(self, at, typ="DNSKEY", base=None):
+        best = [a for a in (self.tl[typ] if base is None else base) if max(a.inc, a.rel) <= at]
         return max(best, key=lambda a: a.seq, default=None)
 
     def own(self):
@@ -228,8 +228,8 @@ class Box:
                 sets.append(c.keys)
         return sets
 
-    def ksks(self, at, zsks, inception):
-        """Exactly the KSKs that a set with these ZSKs must hold."""
+    def ksks(self, at, zsks, inception, base=None):
+        """Exactly the KSKs that a set with these ZSKs must hold. base: answers that it follows, if not the timeline."""
         when = at if "start" in self.fix else inception
         in_time = {k for k, e in self.pol.ksk if e.frm <= when and (e.until is None or when < e.until)}
         want = set(in_time)
@@ -238,13 +238,13 @@ class Box:
                 for k in d & set(dict(self.pol.ksk)):
                     if not {x for x in d & in_time if alg(x) == alg(k)}:
                         want.add(k)
-            head = self.in_effect(at)
+            head = self.in_effect(at, base=base)
             for a in {alg(k) for k in zsks} - {alg(k) for k in want}:
                 of_a = {k: e for k, e in self.pol.ksk if alg(k) == a}
                 if head and a in {alg(k) for k in head.signers} and of_a:
                     want |= head.signers & set(of_a) or {max(of_a, key=lambda k: (of_a[k].until or INF, k))}
         if "algwait" in self.fix:
-            head = self.in_effect(at)
+            head = self.in_effect(at, base=base)
             have = {alg(k) for k in head.signers} if head else {alg(k) for k in want}
             for k in list(want):
                 if alg(k) not in have and not self.everybody_has(alg(k), zsks, at):
@@ -262,7 +262,7 @@ class Box:
         exp = inc + pol.validity if exp is None else exp
         start = max(inc, now) if "start" in fix else inc
         base = list(self.tl[typ]) if chain is None else chain
-        ksks = self.ksks(max(inc, now), keys, inc) if typ == "DNSKEY" else frozenset()
+        ksks = self.ksks(max(inc, now), keys, inc, base) if typ == "DNSKEY" else frozenset()
         full = frozenset(keys) | ksks | (pol.cosigners if typ == "DNSKEY" else frozenset())
         n = Answer(self.seq + 1 + len(base) - len(self.tl[typ]), typ, full, ksks, pol.ttl, inc, exp, now)
         times = Times(base + [n], pol, fix)
@@ -273,12 +273,13 @@ class Box:
             bad.append("window")
         if pol.ttl >= pol.validity - pol.refresh or ("refresh" in fix and pol.refresh < pol.ttl + pol.P):
             bad.append("window")
-        if chain is not None and "gap" in fix:
-            before = base[-1]
-            if before.rel == now and before.seq == n.seq - 1 and times.by(n) + before.ttl > before.exp:
+        bundles = base[len(self.tl[typ]):]
+        if bundles and "gap" in fix:
+            before = bundles[-1]
+            if inc <= before.inc or times.by(n) + before.ttl > before.exp:
                 bad.append("schedule-gap")
-        # supersedes
-        later = self.later(typ, n, [a for a in base if a not in self.tl[typ]])
+        # supersedes: that bundles of one schedule come in order is for schedule-gap to say
+        later = [a for a in self.later(typ, n, bundles) if a not in bundles]
         if later and not supersedes:
             bad.append("supersedes")
         if typ != "DNSKEY":

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The product's rules and the executable model agree: on every story, told
 rightly and wrongly, on the model's own walks, and on random histories of sets,
-CDS, policies and adoptions. Same verdict, same rules named.
+schedules, CDS, policies and adoptions. Same verdict, same rules named.
 
 KSK_HISTORIES sets how many random histories; KSK_SEED repeats a run.
 """
@@ -93,10 +93,12 @@ class Histories(unittest.TestCase):
         # The comparison means something: every rule spoke, and permits came.
         for rule in ("window", "supersedes", "zsk-coverage", "early-drop",
                      "ds-covered", "early-ds", "ksk-present", "key-allowed",
-                     "provider-present", "algorithm-complete", "cds"):
+                     "provider-present", "algorithm-complete", "cds",
+                     "schedule-gap", "schedule", "schedule refused"):
             self.assertIn(rule, histories.SEEN)
         self.assertGreater(histories.SEEN["permit"], HISTORIES)
         self.assertGreater(judge.judge().forgot, 0)
+        self.assertGreater(judge.judge().schedules, HISTORIES)
 
     def test_a_model_without_a_correction_differs(self):
         """Each correction taken out of the model shows within so many

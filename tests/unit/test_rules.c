@@ -546,9 +546,10 @@ test_rules_table(void **state)
 		"key-form", "key-algorithm", "key-allowed", "provider-present",
 		"ksk-present", "ksk-foreign", "algorithm-complete",
 		"tag-unique", "response-size", "window", "idempotency",
-		"previous", "supersedes", "adopt", "zsk-coverage", "early-drop",
-		"ds-covered", "early-ds", "key-possession", "cds", "rate",
-		"document", "provider", "signature", "serial", "dates"};
+		"previous", "supersedes", "schedule-gap", "adopt",
+		"zsk-coverage", "early-drop", "ds-covered", "early-ds",
+		"key-possession", "cds", "rate", "document", "provider",
+		"signature", "serial", "dates"};
 	const size_t count = sizeof(ids) / sizeof(ids[0]);
 
 	(void)state;
