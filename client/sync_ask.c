@@ -314,26 +314,6 @@ do_dnskey(struct ask *a)
 	return step;
 }
 
-static bool
-may_sign(const struct ksk_keys_reply *keys, uint16_t type)
-{
-	for (size_t i = 0; i < keys->type_count; i++) {
-		if (keys->type[i] == type)
-			return true;
-	}
-	return false;
-}
-
-static bool
-any_cds(const struct ksk_keys_reply *keys)
-{
-	for (size_t i = 0; i < keys->ksk_count; i++) {
-		if (keys->ksk[i].stands && keys->ksk[i].cds)
-			return true;
-	}
-	return false;
-}
-
 static enum ksk_step
 do_cds(struct ask *a, unsigned at)
 {
@@ -343,8 +323,7 @@ do_cds(struct ask *a, unsigned at)
 
 	a->at = at;
 	ksk_signed_wipe(&a->run->want[at]);
-	if (!may_sign(a->run->held.keys, ksk_signed_type(at)) ||
-		!any_cds(a->run->held.keys))
+	if (!ksk_sync_wants_cds(a->run->held.keys, ksk_signed_type(at)))
 		return KSK_STEP_DONE;
 	step = hold(a);
 	if (step != KSK_STEP_DONE || !build_cds(a, &rrset, memory))

@@ -115,6 +115,18 @@ is_cosigner(const struct ksk_keys_reply *keys, struct ksk_span rdata)
 }
 
 bool
+ksk_sync_wants_cds(const struct ksk_keys_reply *keys, uint16_t type)
+{
+	bool allowed = false, wanted = false;
+
+	for (size_t i = 0; i < keys->type_count; i++)
+		allowed |= keys->type[i] == type;
+	for (size_t i = 0; i < keys->ksk_count; i++)
+		wanted |= keys->ksk[i].stands && keys->ksk[i].cds;
+	return allowed && wanted;
+}
+
+bool
 ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 	const struct ksk_rrset *dnskey)
 {

@@ -67,6 +67,10 @@ void ksk_sync_choose(const struct ksk_keys_reply *keys,
 	const struct ksk_rrset *last, const struct ksk_offer *offer,
 	size_t offer_count, uint64_t now, struct ksk_choice *out_choice);
 
+/* Returns true if the zone is to have a set of this type, CDS or CDNSKEY: the
+ * policy lets it be signed and wants a KSK at the parent. */
+bool ksk_sync_wants_cds(const struct ksk_keys_reply *keys, uint16_t type);
+
 /* Returns true if one of the provider's keys of the policy stands in a set. */
 bool ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 	const struct ksk_rrset *dnskey);

@@ -369,7 +369,8 @@ sed "s/ hostmaster [0-9]* / hostmaster $serial /" zone.db >in.zone
 dnssec-signzone -q -P -x -o {zone} -K keys -f out.zone in.zone $(cat active) \\
 	>sign.log 2>&1
 [ ! -e rrsig.zone ] || cat rrsig.zone >>out.zone
-[ ! -e rrsig.zone ] || dnssec-verify -o {zone} out.zone >verify.log 2>&1
+[ ! -e rrsig.zone ] || [ -e careless ] ||
+	dnssec-verify -o {zone} out.zone >verify.log 2>&1
 mv out.zone signed.zone
 echo $serial >serial
 {reload}
@@ -418,6 +419,12 @@ zone:
     def sign(self):
         """The provider's own work: its zone, signed again."""
         sh(self.path("sign.sh"))
+
+    def sign_carelessly(self):
+        """The same without looking at what came out."""
+        write(self.path("careless"), "")
+        self.sign()
+        os.unlink(self.path("careless"))
 
     def activate(self, new, old):
         self.active = new

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+"""`kskctl check`: all in order at real servers, then one thing after the other
+that is not, a signature that the appliance never made among them.
+"""
+import json
+import os
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench as bn  # noqa: E402
+from bench import ZONE, ap, sh  # noqa: E402
+
+OK, WARNING, CRITICAL, UNKNOWN = range(4)
+
+
+class Check(unittest.TestCase):
+    """One bench, in the order of the names: each leaves it in order."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.b = bn.Bench(["beta", "delta"])
+        cls.b.__enter__()
+        cls.addClassCleanup(cls.b.__exit__)
+        cls.b.start_parent()
+        cls.b.write_sync(journal="journal.ksk")
+        cls.b.sync()
+        ap.wait_for(lambda: "may have the DS" not in cls.b.sync().out, 20, 1)
+
+    def check(self, code, *more):
+        done = self.b.check(*more)
+        self.assertEqual(done.returncode, code, done.out + done.err)
+        return done.out
+
+    def problems(self, code, *more):
+        zone, = json.loads(self.check(code, "--json", *more))["zones"]
+        return [(p["level"], p["provider"], p["text"])
+                for p in zone["problems"]]
+
+    def test_1_in_order(self):
+        out = self.check(OK)
+        self.assertRegex(out, r"\AKSK OK - 1 zones at 2 addresses \| zones=1 "
+                              r"addresses=2 problems=0 left=\d+s\n\Z")
+        value = json.loads(self.check(OK, "--json"))
+        self.assertEqual(value["level"], "OK")
+        zone, = value["zones"]
+        self.assertTrue(zone["parent-ok"])
+        self.assertTrue(all(a["ok"] and a["size"] > 200
+                            for a in zone["addresses"]))
+
+    def test_2_metrics(self):
+        out = self.check(OK, "--prometheus")
+        self.assertIn(f'ksk_check_level{{zone="{ZONE}"}} 0\n', out)
+        self.assertIn(f'ksk_check_address_ok{{zone="{ZONE}",provider="beta",'
+                      f'address="{self.b.beta.address}"}} 1\n', out)
+        self.assertRegex(out, r'ksk_check_expiration_seconds\{[^}]*\} 1\d{9}')
+        for line in out.splitlines():
+            self.assertRegex(line, r'\A(# (HELP|TYPE) \w+ .+|'
+                                   r'\w+\{(\w+="[^"]*",?)+\} \d+)\Z')
+
+    def test_3_time_is_short(self):
+        out = self.check(WARNING, "--warning", "60d", "--critical", "1h")
+        self.assertIn("KSK WARNING - ", out)
+        self.assertIn("the signatures over DNSKEY end in ", out)
+        self.assertEqual({p[0] for p in self.problems(
+            CRITICAL, "--warning", "90d", "--critical", "60d")}, {"CRITICAL"})
+
+    def test_4_parent(self):
+        b = self.b
+        stranger = b.ds()[:-2] + "00"
+        b.parent.set_ds([b.ds(), stranger])
+        ap.wait_for(lambda: len(b.parent.served("DS", bn.APEX)[0]) == 2)
+        self.assertIn("is of no key of the signed set",
+                      self.problems(WARNING)[0][2])
+        b.parent.set_ds([stranger])
+        ap.wait_for(lambda: len(b.parent.served("DS", bn.APEX)[0]) == 1)
+        self.assertIn("CRITICAL", [p[0] for p in self.problems(CRITICAL)])
+        b.parent.set_ds([b.ds()])
+        ap.wait_for(lambda: self.b.check().returncode == OK)
+
+    def test_5_data_by_a_key_that_is_not_listed(self):
+        b = self.b
+        old = b.delta.active
+        new = b.delta.new_zsk(active=True)
+        bn.write(b.delta.path("active"), new.base)
+        b.delta.sign_carelessly()
+        ap.wait_for(lambda: new.tag in b.delta.signers())
+        found = self.problems(CRITICAL)
+        for kind in ("SOA", "NS"):
+            self.assertIn(("CRITICAL", "delta", "no key of the signed set has "
+                           f"signed its {kind}"), found)
+        # Nothing is delivered to a provider that it would break.
+        shutil.copy(b.delta.path("rrsig.zone"), b.delta.path("kept"))
+        bn.write(b.delta.path("rrsig.zone"), "".join(
+            x + "\n" for x in bn.read(b.delta.path("kept")).splitlines()
+            if " RRSIG DNSKEY " in x))
+        b.delta.sign_carelessly()
+        ap.wait_for(lambda: not b.delta.served("CDS")[1])
+        out = b.sync(check=False).out
+        self.assertIn(f"delta: held back: it signs its zone with key "
+                      f"{new.tag}, which the signed set lacks", out)
+        self.assertIn("  beta: in order\n", out)
+        shutil.copy(b.delta.path("kept"), b.delta.path("rrsig.zone"))
+        b.delta.activate(old, new)
+        b.delta.forget(new)
+        ap.wait_for(lambda: self.b.check().returncode == OK)
+
+    def test_6_down(self):
+        b = self.b
+        b.delta.stop()
+        found = self.problems(CRITICAL)
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0][1], "delta")
+        self.assertIn("refused", found[0][2])
+        b.delta.start()
+        self.check(OK)
+
+    def test_7_signature_that_the_appliance_never_made(self):
+        """Somebody signs with a copy of the token and serves that."""
+        b = self.b
+        with ap.Appliance(name="copy") as two:
+            two.make()
+            two.ksks = dict(b.a.ksks)
+            shutil.rmtree(two.path("tokens"))
+            for name in ("tokens", "etc/pin.main", "etc/keymap"):
+                sh("cp", "-a", b.a.path(name), two.path(name))
+            two.add_client("auto")
+            two.add_zone(ZONE, b.ksk, b.state, ttl=f"{bn.KEY_TTL}s",
+                         waits=b.WAITS, signature=b.SIGNATURE)
+            two.write_policy()
+            two.start()
+            with two.peer() as peer:
+                # The very same set: only the signature is another one.
+                keyset = ap.rrset(ZONE, ap.DNSKEY, bn.KEY_TTL,
+                                  b.beta.served()[0])
+                rrsig = peer.ask(ap.SIGN, {1: keyset})[3][1][0]
+        kept = bn.read(b.delta.path("rrsig.zone"))
+        lines = [x for x in kept.splitlines() if " RRSIG DNSKEY " not in x]
+        lines.append(ap.rrsig_line(ZONE, rrsig, bn.KEY_TTL))
+        bn.write(b.delta.path("rrsig.zone"), "\n".join(lines) + "\n")
+        b.delta.sign()
+        ap.wait_for(lambda: any(
+            r.to_wire() == rrsig for r in b.delta.served()[1]))
+        found = self.problems(CRITICAL)
+        tag = ap.key_tag(b.a.ksks["ksk1"])
+        self.assertIn(("CRITICAL", "delta", f"KSK {tag} made a signature that "
+                       "the appliance never made: somebody else has the key"),
+                      found)
+        self.assertIn("ksk_check_foreign_signatures"
+                      f'{{zone="{ZONE}"}} 1\n',
+                      self.check(CRITICAL, "--prometheus"))
+        b.sync()
+        self.check(OK)
+
+    def test_8_an_old_signature_is_no_foreign_one(self):
+        b = self.b
+        kept = bn.read(b.delta.path("rrsig.zone"))
+        b.write_sync(journal="journal.ksk")
+        path = os.path.join(b.dir, "sync.yaml")
+        text = bn.read(path)
+        # More is demanded to be left than a signature lasts: a new one.
+        bn.write(path, text + "    refresh: 20d\n")
+        b.sync()
+        bn.write(path, text)
+        bn.write(b.delta.path("rrsig.zone"), kept)
+        b.delta.sign()
+        ap.wait_for(lambda: self.b.check().returncode == CRITICAL)
+        found = self.problems(CRITICAL)
+        self.assertFalse([p for p in found if "never made" in p[2]], found)
+        self.assertTrue([p for p in found if "lacks our RRSIG" in p[2]])
+        b.sync()
+        self.check(OK)
+
+    def test_9_no_appliance(self):
+        b = self.b
+        b.a.stop()
+        done = b.check()
+        self.assertEqual(done.returncode, UNKNOWN)
+        self.assertIn("KSK UNKNOWN - ", done.out)
+        self.assertEqual(b.kskctl("check", check=False).returncode, UNKNOWN)
+        # Without an appliance nothing is delivered, and nothing breaks.
+        done = b.sync(check=False)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("there is no signed set to deliver", done.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
