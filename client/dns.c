@@ -220,25 +220,39 @@ make_query(const struct ksk_name *owner, uint16_t type)
 	return query;
 }
 
+static enum ksk_err
+ask_once(const struct ksk_dns_server *server, const struct ksk_name *owner,
+	uint16_t type, uint8_t **out_wire, size_t *out_len,
+	struct ksk_fault *fault)
+{
+	ldns_pkt *query = make_query(owner, type);
+	enum ksk_err err;
+
+	if (query == NULL) {
+		ksk_fault_set(fault, "no memory is left");
+		return KSK_ERR_NO_MEMORY;
+	}
+	err = ksk_dns_exchange(server, query, out_wire, out_len, fault);
+	ldns_pkt_free(query);
+	return err;
+}
+
 enum ksk_err
 ksk_dns_ask(const struct ksk_dns_server *server, const struct ksk_name *owner,
 	uint16_t type, struct ksk_dns_answer *out_answer,
 	struct ksk_fault *fault)
 {
-	ldns_pkt *query = make_query(owner, type);
 	struct ksk_fault why = {0};
 	uint8_t *wire = NULL;
 	size_t len = 0;
-	enum ksk_err err = KSK_ERR_NO_MEMORY;
+	enum ksk_err err = ask_once(server, owner, type, &wire, &len, &why);
 
-	if (query == NULL) {
-		ksk_fault_set(fault, "no memory is left");
+	if (err == KSK_ERR_CLOSED)
+		err = ask_once(server, owner, type, &wire, &len, &why);
+	if (err != KSK_OK) {
+		ksk_fault_set(fault, "%s", why.text);
 		return err;
 	}
-	err = ksk_dns_exchange(server, query, &wire, &len, fault);
-	ldns_pkt_free(query);
-	if (err != KSK_OK)
-		return err;
 	err = ksk_dns_read(
 		ksk_span_of(wire, len), owner, type, out_answer, &why);
 	free(wire);

@@ -49,7 +49,10 @@ KSK_MUST_USE enum ksk_err ksk_dns_addresses(const struct ksk_endpoint *of,
 /*
  * Asks for one RRset with its RRSIGs.
  * out_answer: owned, ksk_dns_answer_wipe; unchanged on failure.
- * KSK_ERR_IO: it can't be reached or does not answer in time;
+ * A connection that is lost is tried once more: some servers drop all of them
+ * when they load a zone.
+ * KSK_ERR_IO: it can't be reached or does not answer in time; KSK_ERR_CLOSED:
+ * it closes the connection;
  * KSK_ERR_MALFORMED, KSK_ERR_TOO_LARGE: the answer's form;
  * KSK_ERR_BAD_SIGNATURE: the TSIG; KSK_ERR_NO_MEMORY; with fault.
  * Any rcode is KSK_OK.
@@ -70,7 +73,7 @@ KSK_MUST_USE enum ksk_err ksk_dns_read(struct ksk_span wire,
 /*
  * Sends a message, signed if the server has a key, and takes the answer.
  * query: in/out, gets its TSIG. out_wire: owned, free(); ldns must be able to
- * read it. Errors as ksk_dns_ask.
+ * read it. A message is sent once. Errors as ksk_dns_ask.
  */
 KSK_MUST_USE enum ksk_err ksk_dns_exchange(const struct ksk_dns_server *server,
 	ldns_pkt *query, uint8_t **out_wire, size_t *out_len,

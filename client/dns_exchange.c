@@ -54,7 +54,7 @@ broken(const struct line *line, ssize_t n, struct ksk_fault *fault)
 	ksk_fault_set(fault, "%s: %s", line->address,
 		n == 0 ? "it closes the connection without an answer"
 		       : strerror(errno));
-	return KSK_ERR_IO;
+	return KSK_ERR_CLOSED;
 }
 
 static enum ksk_err

@@ -238,7 +238,7 @@ class Trouble(unittest.TestCase):
         now = bn.read(b.delta.path("signed.zone"))
         bn.write(b.delta.path("signed.zone"), old)
         sh("nsd-control", "-c", b.delta.path("nsd.conf"), "reload", ZONE)
-        ap.wait_for(lambda: new.tag not in b.delta.tags())
+        bn.eventually(lambda: new.tag not in b.delta.tags())
         done = b.sync(check=False)
         self.assertEqual(done.returncode, LATER)
         self.assertIn("  delta: differs\n", done.out)

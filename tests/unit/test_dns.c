@@ -252,7 +252,12 @@ says_that_nobody_answers(void **state)
 		ksk_dns_ask(&server, &owner, KSK_TYPE_DNSKEY, &answer, &fault),
 		KSK_ERR_IO);
 	assert_non_null(strstr(fault.text, "no answer in time"));
+	/* Nobody is left. */
 	close(fd);
+	assert_int_equal(
+		ksk_dns_ask(&server, &owner, KSK_TYPE_DNSKEY, &answer, &fault),
+		KSK_ERR_IO);
+	assert_null(answer.memory);
 }
 
 static void
