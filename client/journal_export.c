@@ -217,16 +217,10 @@ check_before(const struct export *e, const struct ksk_journal_reply *reply,
 	if ((reply->record_count == 0 && reply->head != state->head) ||
 		memcmp(reply->before, state->hash, KSK_HASH_LEN) == 0)
 		return KSK_OK;
-	if (reply->record_count > 0 && first_number(reply) > state->head + 1)
-		ksk_fault_set(fault,
-			"the journal was pruned beyond record %" PRIu64
-			", the last one in %s: go on with a new file",
-			state->head, e->options->out);
-	else
-		ksk_fault_set(fault,
-			"record %" PRIu64
-			" of the journal is not the one that %s holds",
-			state->head, e->options->out);
+	ksk_fault_set(fault,
+		"record %" PRIu64
+		" of the journal is not the one that %s holds",
+		state->head, e->options->out);
 	return KSK_ERR_MALFORMED;
 }
 
@@ -266,9 +260,6 @@ begin(struct export *e, const struct ksk_journal_reply *reply)
 	if (ksk_chain_state(e->chain)->started || reply->record_count == 0)
 		return KSK_OK;
 	header.first = first_number(reply);
-	if (header.first != e->request.journal.from)
-		ksk_say("the journal was pruned: its oldest record is %" PRIu64,
-			header.first);
 	memcpy(header.journal, reply->journal, KSK_ID_LEN);
 	memcpy(header.before, reply->before, KSK_HASH_LEN);
 	ksk_chain_start(e->chain, &header);
@@ -358,10 +349,68 @@ step_of(struct ksk_session *session, enum ksk_err err, struct ksk_fault *fault)
 	ksk_fault_set(fault, "%s: %.560s", session->address, what.text);
 	if (err == KSK_ERR_NOT_FOUND)
 		return KSK_STEP_NEXT;
-	session->exit = err == KSK_ERR_IO ? KSK_CTL_BAD_INPUT
-					  : KSK_CTL_UNVERIFIED;
+	session->exit = err == KSK_ERR_IO || err == KSK_ERR_BAD_INPUT
+		? KSK_CTL_BAD_INPUT
+		: KSK_CTL_UNVERIFIED;
 	ksk_say("%s", fault->text);
 	return KSK_STEP_OVER;
+}
+
+/* Records that left the journal can't be had from it any more. */
+static enum ksk_err
+check_first(struct export *e, const struct ksk_journal_reply *reply,
+	struct ksk_fault *fault)
+{
+	const struct ksk_chain_state *state = ksk_chain_state(e->chain);
+	struct ksk_journal_read *asked = &e->request.journal;
+
+	if (!reply->has_first || asked->from >= reply->first)
+		return KSK_OK;
+	if (state->count > 0) {
+		ksk_fault_set(fault,
+			"the journal was pruned: its oldest record is %" PRIu64
+			", but the last one in %s is %" PRIu64
+			": go on with a new file",
+			reply->first, e->options->out, state->head);
+		return KSK_ERR_BAD_INPUT;
+	}
+	if (e->options->has_from) {
+		ksk_fault_set(fault,
+			"the journal was pruned: its oldest record is %" PRIu64,
+			reply->first);
+		return KSK_ERR_BAD_INPUT;
+	}
+	ksk_say("the journal was pruned: its oldest record is %" PRIu64,
+		reply->first);
+	asked->from = reply->first;
+	return KSK_OK;
+}
+
+/* Asks which journal it is, and where it begins and ends. */
+static enum ksk_step
+ask_where(
+	struct ksk_session *session, struct export *e, struct ksk_fault *fault)
+{
+	struct ksk_request where = {.op = KSK_OP_JOURNAL_READ};
+	struct ksk_request *request = &where;
+	struct ksk_answer answer = {0};
+	enum ksk_step step = ksk_ask(session, &request, 1, &answer, fault);
+
+	if (step == KSK_STEP_DONE)
+		step = ksk_answer_judge(session, answer.reply, fault);
+	if (step == KSK_STEP_OVER)
+		ksk_say("%s", fault->text);
+	if (step == KSK_STEP_DONE) {
+		const struct ksk_journal_reply *reply =
+			&answer.reply->journal_body;
+		enum ksk_err err = check_reply(e, reply, fault);
+
+		if (err == KSK_OK)
+			err = check_first(e, reply, fault);
+		step = step_of(session, err, fault);
+	}
+	ksk_answers_free(&answer, 1);
+	return step;
 }
 
 static enum ksk_step
@@ -392,7 +441,7 @@ static enum ksk_step
 work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 {
 	struct export *e = ctx;
-	enum ksk_step step = KSK_STEP_DONE;
+	enum ksk_step step = ask_where(session, e, fault);
 	bool more = true;
 
 	while (step == KSK_STEP_DONE && more)

@@ -54,6 +54,7 @@ static const struct ksk_cbor_field REPLY[] = {
 	{5, true, "journal"},
 	{6, false, "audit-key"},
 	{7, true, "before"},
+	{8, false, "first"},
 };
 
 static void
@@ -106,8 +107,12 @@ ksk_msg_journal_reply_read(
 			out->audit_key = ksk_cbor_in_bytes(
 				in, 5, KSK_AUDIT_KEY_MAX);
 			break;
-		default:
+		case 7:
 			ksk_cbor_in_copy(in, out->before, KSK_HASH_LEN);
+			break;
+		default:
+			out->has_first = true;
+			out->first = ksk_cbor_in_uint(in, UINT64_MAX);
 			break;
 		}
 	}
@@ -132,7 +137,7 @@ ksk_msg_journal_reply_write(
 {
 	bool key = reply->audit_key.len > 0;
 
-	ksk_cbor_out_map(out, key ? 7 : 6);
+	ksk_cbor_out_map(out, 6u + key + reply->has_first);
 	write_lists(out, reply);
 	ksk_cbor_out_uint(out, 3);
 	ksk_cbor_out_uint(out, reply->head);
@@ -146,4 +151,8 @@ ksk_msg_journal_reply_write(
 	}
 	ksk_cbor_out_uint(out, 7);
 	ksk_cbor_out_bytes(out, ksk_span_of(reply->before, KSK_HASH_LEN));
+	if (!reply->has_first)
+		return;
+	ksk_cbor_out_uint(out, 8);
+	ksk_cbor_out_uint(out, reply->first);
 }

@@ -37,6 +37,8 @@ struct ksk_journal_reply {
 	struct ksk_span audit_key;    /* RDATA; empty: there is none */
 	uint8_t before[KSK_HASH_LEN]; /* what the first record's hash follows;
 				       * the head's when there is no record */
+	bool has_first;               /* older records were pruned … */
+	uint64_t first;               /* … than this one */
 };
 
 /* Bytes of a reply besides its records, checkpoints and audit key. */

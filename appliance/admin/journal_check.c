@@ -15,7 +15,7 @@
 #define KEY_FILE_MAX 16384u
 
 static enum ksk_err
-trust_file(struct ksk_check *check, const char *path, struct ksk_fault *fault)
+trust_file(struct ksk_chain *chain, const char *path, struct ksk_fault *fault)
 {
 	struct ksk_fault why = {""};
 	uint8_t *text = NULL;
@@ -25,11 +25,23 @@ trust_file(struct ksk_check *check, const char *path, struct ksk_fault *fault)
 
 	if (err != KSK_OK)
 		return KSK_ERR_BAD_INPUT;
-	err = ksk_chain_trust_text(check->chain, ksk_span_of(text, len), &why);
+	err = ksk_chain_trust_text(chain, ksk_span_of(text, len), &why);
 	if (err != KSK_OK)
 		ksk_fault_set(fault, "%s: %s", path, why.text);
 	free(text);
 	return err == KSK_OK ? KSK_OK : KSK_ERR_BAD_INPUT;
+}
+
+enum ksk_err
+ksk_check_trust(
+	struct ksk_check *check, const char *key, struct ksk_fault *fault)
+{
+	enum ksk_err err = ksk_chain_new(&check->chain);
+
+	check->keys_given = key != NULL;
+	return err == KSK_OK && key != NULL
+		? trust_file(check->chain, key, fault)
+		: err;
 }
 
 /* ---- tables that follow from records ---- */
@@ -93,6 +105,10 @@ print_good(const struct ksk_check *check)
 	(void)printf("records: %" PRIu64 " to %" PRIu64 ", all chained\n"
 		     "hash: %s\n",
 		state->first, state->head, hex);
+	if (check->oldest > 0)
+		(void)printf("pruned: up to record %" PRIu64 "; %" PRIu64
+			     " of those stay, unchanged\n",
+			check->oldest - 1, check->stay_count);
 	if (state->checkpoint_count == 0)
 		(void)printf("checkpoints: none\n");
 	else
@@ -109,14 +125,17 @@ print_good(const struct ksk_check *check)
 			check->intents_open);
 }
 
-static enum ksk_exit
-exit_of(enum ksk_err err)
+enum ksk_exit
+ksk_check_exit(enum ksk_err err)
 {
 	switch (err) {
 	case KSK_ERR_NO_MEMORY:
 		return KSK_EXIT_INTERNAL;
 	case KSK_ERR_AGAIN:
+	case KSK_ERR_AMBIGUOUS:
 		return KSK_EXIT_RUNNING;
+	case KSK_ERR_NO_ROOM:
+	case KSK_ERR_PERMISSION:
 	case KSK_ERR_NOT_FOUND:
 	case KSK_ERR_IO:
 	case KSK_ERR_BAD_INPUT:
@@ -126,17 +145,12 @@ exit_of(enum ksk_err err)
 	}
 }
 
-static enum ksk_err
-check_all(struct ksk_check *check, const char *key, struct ksk_fault *fault)
+enum ksk_err
+ksk_check_all(struct ksk_check *check, struct ksk_fault *fault)
 {
 	struct ksk_fault why = {""};
-	enum ksk_err err = ksk_chain_new(&check->chain);
+	enum ksk_err err = ksk_check_open(check, fault);
 
-	if (err != KSK_OK)
-		return err;
-	if (key != NULL && (err = trust_file(check, key, fault)) != KSK_OK)
-		return err;
-	err = ksk_check_open(check, fault);
 	if (err != KSK_OK)
 		return err;
 	err = ksk_check_records(check, &why);
@@ -160,11 +174,12 @@ ksk_verb_journal_check(const char *config_path, int argc, char **argv)
 	(void)config_path;
 	if (!ksk_args_read(argc, argv, options, 1, &check.path, 1))
 		return KSK_EXIT_USAGE;
-	check.keys_given = key != NULL;
-	enum ksk_err err = check_all(&check, key, &fault);
+	enum ksk_err err = ksk_check_trust(&check, key, &fault);
+	if (err == KSK_OK)
+		err = ksk_check_all(&check, &fault);
 	if (err == KSK_OK)
 		print_good(&check);
 	ksk_check_close(&check);
 	return err == KSK_OK ? KSK_EXIT_OK
-			     : ksk_fail(exit_of(err), err, &fault);
+			     : ksk_fail(ksk_check_exit(err), err, &fault);
 }

@@ -8,6 +8,7 @@
  * the log beside it is read, and stays there.
  */
 #include "appliance/admin/journal_check.h"
+#include "protocol/wire.h"
 
 #include <errno.h>
 #include <string.h>
@@ -131,6 +132,31 @@ read_meta(struct ksk_check *check, struct ksk_fault *fault)
 	return KSK_ERR_MALFORMED;
 }
 
+/* Where it begins, since older records were pruned. */
+static enum ksk_err
+read_oldest(struct ksk_check *check, struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	enum ksk_err err = ksk_check_query(check,
+		"SELECT value FROM state WHERE name = 'pruned'", &st, fault);
+
+	if (err == KSK_OK &&
+		(err = ksk_check_row(check, st, fault)) == KSK_OK) {
+		struct ksk_wire w = ksk_wire_of(ksk_check_bytes(st, 0));
+		check->oldest = ksk_wire_u64(&w) + 1;
+		ksk_wire_copy(&w, check->before, KSK_HASH_LEN);
+		err = ksk_wire_end(&w);
+		if (err != KSK_OK || check->oldest == 0) {
+			ksk_fault_set(fault,
+				"%s: it does not say where it was pruned",
+				check->path);
+			err = KSK_ERR_MALFORMED;
+		}
+	}
+	(void)sqlite3_finalize(st);
+	return err == KSK_ERR_NOT_FOUND ? KSK_OK : err;
+}
+
 /* Each page, each index: what SQLite itself can find. */
 static enum ksk_err
 check_file(struct ksk_check *check, struct ksk_fault *fault)
@@ -177,7 +203,9 @@ ksk_check_open(struct ksk_check *check, struct ksk_fault *fault)
 			NULL, NULL, NULL) != SQLITE_OK)
 		return fail(check, fault);
 	err = check_file(check, fault);
-	return err == KSK_OK ? read_meta(check, fault) : err;
+	if (err == KSK_OK)
+		err = read_meta(check, fault);
+	return err == KSK_OK ? read_oldest(check, fault) : err;
 }
 
 void

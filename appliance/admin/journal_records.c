@@ -17,6 +17,8 @@ struct walk {
 	struct ksk_check *check;
 	sqlite3_stmt *records, *checkpoints;
 	bool checkpoint; /* checkpoints stands at a row */
+	bool has_pruned;
+	struct ksk_pruned pruned; /* of the newest prune record */
 	size_t open_count;
 	uint64_t open[OPEN_MAX];
 };
@@ -50,43 +52,42 @@ next_checkpoint(struct walk *w, struct ksk_fault *fault)
 
 /* ---- where it begins ---- */
 
-/* Checkpoints of records that were pruned; the last one's hash is what the
- * first record follows. */
+/* Checkpoints of records that were pruned; the last one is over what the first
+ * record follows. */
 static enum ksk_err
-pass_pruned(struct walk *w, struct ksk_export_header *header,
-	struct ksk_fault *fault)
+pass_pruned(struct walk *w, struct ksk_fault *fault)
 {
-	bool known = header->first == 0;
+	const struct ksk_check *check = w->check;
+	bool known = check->oldest == 0;
 
 	while (w->checkpoint &&
-		ksk_check_number(w->checkpoints, 0) < header->first) {
+		ksk_check_number(w->checkpoints, 0) < check->oldest) {
 		struct ksk_signed_checkpoint c = checkpoint_of(w);
-		enum ksk_err err = ksk_chain_signature(
-			w->check->chain, &c, fault);
-		if (err == KSK_OK && c.value.number == header->first - 1) {
-			memcpy(header->before, c.value.hash, KSK_HASH_LEN);
-			known = true;
-		}
-		if (err != KSK_OK || (err = next_checkpoint(w, fault)))
+		enum ksk_err err = ksk_chain_signature(check->chain, &c, fault);
+		if (err != KSK_OK)
+			return err;
+		known = c.value.number == check->oldest - 1 &&
+			memcmp(c.value.hash, check->before, KSK_HASH_LEN) == 0;
+		if ((err = next_checkpoint(w, fault)) != KSK_OK)
 			return err;
 	}
 	if (known)
 		return KSK_OK;
 	ksk_fault_set(fault,
-		"it begins with record %" PRIu64
-		", and no checkpoint says what that follows",
-		header->first);
+		"it was pruned up to record %" PRIu64
+		", and no checkpoint says which one that was",
+		check->oldest - 1);
 	return KSK_ERR_MALFORMED;
 }
 
 static enum ksk_err
 begin(struct walk *w, struct ksk_fault *fault)
 {
-	struct ksk_export_header header = {
-		.first = ksk_check_number(w->records, 0)};
-	enum ksk_err err = pass_pruned(w, &header, fault);
+	struct ksk_export_header header = {.first = w->check->oldest};
+	enum ksk_err err = pass_pruned(w, fault);
 
 	memcpy(header.journal, w->check->journal, KSK_ID_LEN);
+	memcpy(header.before, w->check->before, KSK_HASH_LEN);
 	if (err == KSK_OK)
 		ksk_chain_start(w->check->chain, &header);
 	return err;
@@ -168,6 +169,10 @@ follow_record(struct walk *w, struct ksk_fault *fault)
 		err = check_columns(w, fault);
 	if (err == KSK_OK)
 		err = follow_intents(w, fault);
+	if (ksk_chain_last(w->check->chain)->has_pruned) {
+		w->has_pruned = true;
+		w->pruned = ksk_chain_last(w->check->chain)->pruned;
+	}
 	while (err == KSK_OK && w->checkpoint &&
 		ksk_check_number(w->checkpoints, 0) <=
 			ksk_chain_state(w->check->chain)->head) {
@@ -180,6 +185,36 @@ follow_record(struct walk *w, struct ksk_fault *fault)
 }
 
 /* ---- all of them ---- */
+
+/* What was pruned is what the newest prune record says, and what stays of it
+ * is unchanged. */
+static enum ksk_err
+check_pruned(struct walk *w, struct ksk_fault *fault)
+{
+	struct ksk_check *check = w->check;
+	uint8_t digest[KSK_HASH_LEN];
+	const char *wrong = NULL;
+
+	if (check->oldest == 0 && !w->has_pruned)
+		return KSK_OK;
+	enum ksk_err err = ksk_check_stays(check,
+		"SELECT hash, body FROM record WHERE number <= ?"
+		" ORDER BY number",
+		check->oldest - 1, digest, &check->stay_count, fault);
+	if (err != KSK_OK)
+		return err;
+	if (!w->has_pruned || w->pruned.through != check->oldest - 1 ||
+		memcmp(w->pruned.hash, check->before, KSK_HASH_LEN) != 0)
+		wrong = "no prune record says so";
+	else if (memcmp(w->pruned.stays, digest, KSK_HASH_LEN) != 0)
+		wrong = "the older records that are there are not those that "
+			"stayed";
+	if (wrong == NULL)
+		return KSK_OK;
+	ksk_fault_set(fault, "it begins with record %" PRIu64 ", but %s",
+		check->oldest, wrong);
+	return KSK_ERR_MALFORMED;
+}
 
 static enum ksk_err
 check_end(struct walk *w, struct ksk_fault *fault)
@@ -201,7 +236,7 @@ check_end(struct walk *w, struct ksk_fault *fault)
 			w->open[0], w->check->open_from);
 		return KSK_ERR_MALFORMED;
 	}
-	return KSK_OK;
+	return check_pruned(w, fault);
 }
 
 static enum ksk_err
@@ -251,8 +286,11 @@ ksk_check_records(struct ksk_check *check, struct ksk_fault *fault)
 	if (err == KSK_OK)
 		err = ksk_check_query(check,
 			"SELECT number, time, kind, body, hash FROM record"
-			" ORDER BY number",
+			" WHERE number >= ? ORDER BY number",
 			&w->records, fault);
+	if (err == KSK_OK)
+		(void)sqlite3_bind_int64(
+			w->records, 1, (sqlite3_int64)check->oldest);
 	if (err == KSK_OK)
 		err = ksk_check_query(check,
 			"SELECT number, hash, time, signature, key"

@@ -109,9 +109,6 @@ find_wrong(struct comparison *c, const struct ksk_history_answer *a,
 	if (memcmp(c->hash, a->hash, KSK_HASH_LEN) != 0)
 		return "that record has another hash";
 	/* The intent is read into the same place. */
-	if (c->record.has_about &&
-		c->record.about < ksk_chain_state(c->check->chain)->first)
-		return NULL; /* its intent is pruned */
 	const struct ksk_record *what = what_was_signed(c);
 	if (what == NULL || !what->has_rrset || !what->has_window)
 		return "that record is no answer";
@@ -135,13 +132,13 @@ static enum ksk_err
 check_answers(struct comparison *c, struct ksk_fault *fault)
 {
 	const struct ksk_history *h = &c->timeline.history;
-	uint64_t first = ksk_chain_state(c->check->chain)->first;
 
 	for (size_t i = 0; i < h->answer_count; i++) {
 		const struct ksk_history_answer *a = &h->answer[i];
 		uint64_t number = c->timeline.record[i];
-		/* A ghost has no record; a pruned one can't be looked at. */
-		if (a->ghost || number < first)
+		/* A ghost has no record. All others stay when others are
+		 * pruned. */
+		if (a->ghost)
 			continue;
 		const char *wrong = find_wrong(c, a, number);
 		if (wrong == NULL)

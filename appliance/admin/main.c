@@ -124,6 +124,13 @@ static const struct verb {
 		"Follows every record, checkpoint and timeline, and changes "
 		"nothing. Without --audit-key the\nkeys in the file itself are "
 		"taken at their word.\n"},
+	{"journal", "prune", ksk_verb_journal_prune,
+		"--export FILE --audit-key FILE [--older-than TIME]",
+		"take old records out of the journal while kskd does not run",
+		"Those leave that FILE, which kskctl journal export wrote, "
+		"holds and proves by the audit key,\nwhose signatures have "
+		"expired, and that no answer is given again from. Prints why "
+		"no more do.\nKeep FILE.\n"},
 	{"keymap", "show", ksk_verb_keymap_show, "",
 		"print the keymap, if it is right", ""},
 	{"ceremony", "", ksk_verb_ceremony, "--transcript FILE SCRIPT",

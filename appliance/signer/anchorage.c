@@ -13,10 +13,6 @@
 #define EVERY_MS 60000u
 #define AGAIN_MS 1000u
 
-/* In the journal's small things: an anchor was written once, so that one that
- * is gone was taken away. */
-static const char mark[] = "anchored";
-
 enum ksk_err
 ksk_anchorage_begin(struct ksk_signer *signer, struct ksk_fault *fault)
 {
@@ -116,15 +112,16 @@ newest(struct ksk_signer *signer, const struct ksk_lnk_anchor_found *found)
 	return best;
 }
 
+/* An anchor was written once: one that is gone was taken away. */
 static bool
 was_anchored(struct ksk_signer *signer)
 {
-	uint8_t room[1];
+	uint8_t room[8];
 	struct ksk_buf value = ksk_buf_of(room, sizeof(room));
 	struct ksk_fault fault;
 
-	return ksk_journal_state_get(signer->journal, mark, &value, &fault) !=
-		KSK_ERR_NOT_FOUND;
+	return ksk_journal_state_get(signer->journal, KSK_ANCHORED_STATE,
+		       &value, &fault) != KSK_ERR_NOT_FOUND;
 }
 
 static void
@@ -143,7 +140,13 @@ compare_with_journal(
 		ksk_text_copy(a->why, sizeof(a->why), fault.text);
 		return; /* asked again */
 	}
-	if (!w.there)
+	if (!w.there &&
+		anchor->number < ksk_journal_oldest(signer->journal).number)
+		restored(signer,
+			"the token is older than the journal: the record that "
+			"it names was pruned, which is done behind the anchor "
+			"only");
+	else if (!w.there)
 		restored(signer,
 			"the journal is older than its anchor: it lacks the "
 			"record that the token names");
@@ -184,7 +187,10 @@ static void
 note_written(struct ksk_signer *signer)
 {
 	struct ksk_anchorage *a = &signer->anchorage;
+	uint8_t number[8];
 
+	for (size_t i = 0; i < sizeof(number); i++)
+		number[i] = (uint8_t)(a->wanted >> (56u - 8u * i));
 	a->written = a->wanted;
 	if (a->failed)
 		ksk_log(KSK_LOG_INFO, "anchor-written",
@@ -192,9 +198,8 @@ note_written(struct ksk_signer *signer)
 	a->failed = false;
 	/* After the anchor: the other way round, a crash in between would
 	 * look like an anchor that was taken away. */
-	if (!was_anchored(signer))
-		ksk_ignore(ksk_journal_state_set(
-			signer->journal, mark, ksk_span_of("1", 1)));
+	ksk_ignore(ksk_journal_state_set(signer->journal, KSK_ANCHORED_STATE,
+		ksk_span_of(number, sizeof(number))));
 }
 
 static void

@@ -20,6 +20,10 @@
 
 struct ksk_signer;
 
+/* In the journal's small things: the number of the record that was anchored
+ * last (8 bytes, big endian). Nothing from it on may be pruned. */
+#define KSK_ANCHORED_STATE "anchored"
+
 enum ksk_anchorage_stage {
 	KSK_ANCHORAGE_NONE = 0, /* no anchor is kept (kskd.yaml) */
 	KSK_ANCHORAGE_UNREAD,   /* the token has not told it yet */

@@ -249,6 +249,12 @@ ksk_journal_id(const struct ksk_journal *journal)
 	return journal->id;
 }
 
+struct ksk_oldest
+ksk_journal_oldest(const struct ksk_journal *journal)
+{
+	return journal->oldest;
+}
+
 struct ksk_head
 ksk_journal_head(const struct ksk_journal *journal)
 {

@@ -38,6 +38,17 @@ struct ksk_head {
 	uint8_t hash[KSK_HASH_LEN];
 };
 
+/* Where it begins. Records below number are no part of the chain any more: those
+ * that stay all the same may be looked up by their number. */
+struct ksk_oldest {
+	uint64_t number;              /* 0: none was pruned */
+	uint8_t before[KSK_HASH_LEN]; /* the hash that it follows */
+};
+
+/* In the journal's small things, written by whoever prunes: the number of the
+ * last record that left (8 bytes, big endian), and its hash. */
+#define KSK_PRUNED_STATE "pruned"
+
 /*
  * Opens the journal of an appliance, checks that it is whole and its own,
  * brings an older schema up to date, and closes intents that an end cut off as
@@ -161,6 +172,9 @@ uint64_t ksk_journal_commits(const struct ksk_journal *journal);
 /* Returns the number of the oldest record that an open intent needs: none
  * from it on may be pruned. */
 uint64_t ksk_journal_open_from(const struct ksk_journal *journal);
+
+/* Returns where it begins. */
+struct ksk_oldest ksk_journal_oldest(const struct ksk_journal *journal);
 
 /* Returns the last durable record. */
 struct ksk_head ksk_journal_head(const struct ksk_journal *journal);

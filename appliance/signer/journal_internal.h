@@ -58,6 +58,7 @@ struct ksk_journal {
 	uint8_t id[KSK_ID_LEN];
 	struct ksk_record_hasher *hasher; /* owned */
 	struct ksk_head head;
+	struct ksk_oldest oldest;
 	uint64_t commits; /* that wrote something, since it was opened */
 	bool has_policy;
 	uint64_t policy_version;
@@ -74,6 +75,13 @@ struct ksk_journal {
 	struct ksk_value value[KSK_STAGED_VALUE_MAX];
 	struct ksk_buf arena;
 };
+
+/*
+ * Finds out where the journal begins, and follows its last records to its head.
+ * KSK_ERR_MALFORMED, KSK_ERR_IO, with fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_journal_check_chain(
+	struct ksk_journal *journal, struct ksk_fault *fault);
 
 /* Binds values to a statement's parameters from the first on. */
 bool ksk_journal_bind(

@@ -18,9 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Records at the end whose chain is computed again at each start. */
-#define CHAIN_CHECKED 1000
-
 static enum ksk_err
 fail(const struct ksk_journal *journal, struct ksk_fault *fault,
 	const char *doing)
@@ -238,62 +235,6 @@ read_meta(struct ksk_journal *journal, uint64_t *out_open_from,
 	return KSK_ERR_MALFORMED;
 }
 
-/* Takes over one row (number, body, hash) if it continues the chain. */
-static bool
-follow(struct ksk_journal *journal, sqlite3_stmt *st, bool first)
-{
-	struct ksk_head next = {
-		.number = (uint64_t)sqlite3_column_int64(st, 0)};
-	uint8_t hash[KSK_HASH_LEN];
-	struct ksk_span body = ksk_span_of(sqlite3_column_blob(st, 1),
-		(size_t)sqlite3_column_bytes(st, 1));
-	if (sqlite3_column_bytes(st, 2) != (int)KSK_HASH_LEN)
-		return false;
-	memcpy(next.hash, sqlite3_column_blob(st, 2), KSK_HASH_LEN);
-	/* The row before the checked ones is taken at its word. */
-	if (!first || next.number == 0) {
-		uint8_t zero[KSK_HASH_LEN] = {0};
-		const uint8_t *before = next.number == 0 ? zero
-							 : journal->head.hash;
-		if ((next.number != 0 &&
-			    next.number != journal->head.number + 1) ||
-			ksk_record_hasher_run(journal->hasher, before, body,
-				hash) != KSK_OK ||
-			memcmp(hash, next.hash, sizeof(hash)) != 0)
-			return false;
-	}
-	journal->head = next;
-	return true;
-}
-
-static enum ksk_err
-check_chain(struct ksk_journal *journal, struct ksk_fault *fault)
-{
-	sqlite3_stmt *st = NULL;
-	if (sqlite3_prepare_v2(journal->db,
-		    "SELECT number, body, hash FROM record WHERE number >="
-		    " (SELECT max(number) FROM record) - ? ORDER BY number",
-		    -1, &st, NULL) != SQLITE_OK ||
-		sqlite3_bind_int(st, 1, CHAIN_CHECKED) != SQLITE_OK)
-		return fail(journal, fault, "reading records");
-
-	bool first = true;
-	int step;
-	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		if (!follow(journal, st, first))
-			break;
-		first = false;
-	}
-	(void)sqlite3_finalize(st);
-	if (step == SQLITE_DONE && !first)
-		return KSK_OK;
-	ksk_fault_set(fault,
-		"the journal %s is damaged after record %llu: restore it from "
-		"a backup",
-		journal->path, (unsigned long long)journal->head.number);
-	return KSK_ERR_MALFORMED;
-}
-
 static enum ksk_err
 prepare(struct ksk_journal *journal, struct ksk_fault *fault)
 {
@@ -495,7 +436,8 @@ ksk_journal_open(const char *path, const uint8_t appliance[KSK_ID_LEN],
 		err = make_new(journal, mark, appliance, now, fault);
 	else
 		err = check_owner(journal, appliance, fault);
-	if (err != KSK_OK || (err = check_chain(journal, fault)) != KSK_OK ||
+	if (err != KSK_OK ||
+		(err = ksk_journal_check_chain(journal, fault)) != KSK_OK ||
 		(!make &&
 			((err = upgrade(journal, fault)) != KSK_OK ||
 				(err = prepare(journal, fault)) != KSK_OK)) ||

@@ -195,26 +195,26 @@ each_before(void *ctx, const struct ksk_value *column, size_t column_count)
 	return false;
 }
 
-/* A record that was pruned leaves its checkpoint behind. */
 static enum ksk_err
 find_before(struct ksk_journal *journal, struct gathering *g,
 	struct ksk_fault *fault)
 {
 	struct ksk_journal_reply *reply = g->reply;
+	struct ksk_oldest oldest = ksk_journal_oldest(journal);
 
 	if (reply->record_count == 0) {
 		memcpy(reply->before, reply->head_hash, KSK_HASH_LEN);
 		return KSK_OK;
 	}
-	memset(reply->before, 0, KSK_HASH_LEN);
-	if (g->first == 0)
+	if (g->first == oldest.number) {
+		memcpy(reply->before, oldest.before, KSK_HASH_LEN);
 		return KSK_OK;
+	}
 	const struct ksk_value value = {
 		.kind = KSK_VALUE_NUMBER, .number = g->first - 1};
 	return ksk_journal_query(journal,
-		"SELECT hash FROM record WHERE number = ?1 UNION ALL"
-		" SELECT hash FROM checkpoint WHERE number = ?1 LIMIT 1",
-		&value, 1, each_before, g, fault);
+		"SELECT hash FROM record WHERE number = ?", &value, 1,
+		each_before, g, fault);
 }
 
 enum ksk_err
@@ -224,6 +224,7 @@ ksk_journal_read(struct ksk_journal *journal,
 	struct ksk_fault *fault)
 {
 	struct ksk_head head = ksk_journal_head(journal);
+	struct ksk_oldest oldest = ksk_journal_oldest(journal);
 	struct gathering g = {.asked = asked,
 		.room = room,
 		.reply = out_reply,
@@ -233,6 +234,14 @@ ksk_journal_read(struct ksk_journal *journal,
 	enum ksk_err err;
 
 	memset(out_reply, 0, sizeof(*out_reply));
+	out_reply->has_first = oldest.number > 0;
+	out_reply->first = oldest.number;
+	if (asked->most > 0 && asked->from < oldest.number) {
+		ksk_fault_set(fault,
+			"the journal was pruned: its oldest record is %llu",
+			(unsigned long long)oldest.number);
+		return KSK_ERR_NOT_FOUND;
+	}
 	out_reply->head = head.number;
 	memcpy(out_reply->head_hash, head.hash, KSK_HASH_LEN);
 	memcpy(out_reply->journal, ksk_journal_id(journal), KSK_ID_LEN);
@@ -269,6 +278,23 @@ ksk_journal_read_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ticket->stage = KSK_STAGE_REPLY;
 }
 
+/* They are nobody's to give but his who has an export of them. */
+static void
+answer_pruned(struct ksk_signer *signer, struct ksk_ticket *ticket,
+	const struct ksk_fault *fault)
+{
+	struct ksk_reply *reply = ksk_answer_begin(
+		signer, ticket, KSK_STATUS_REFUSED);
+	struct ksk_refusal *refusal = &reply->refusals.list[0];
+
+	memset(refusal, 0, sizeof(*refusal));
+	ksk_text_copy(refusal->rule, sizeof(refusal->rule), "pruned");
+	ksk_text_copy(refusal->why, sizeof(refusal->why), fault->text);
+	ksk_text_copy(reply->text, sizeof(reply->text), fault->text);
+	reply->refusals.count = 1;
+	ksk_answer_encode(signer, ticket);
+}
+
 static void
 answer(struct ksk_signer *signer, struct ksk_ticket *ticket)
 {
@@ -283,6 +309,10 @@ answer(struct ksk_signer *signer, struct ksk_ticket *ticket)
 		&reply->journal_body, &fault);
 
 	ticket->stage = KSK_STAGE_REPLY;
+	if (err == KSK_ERR_NOT_FOUND) {
+		answer_pruned(signer, ticket, &fault);
+		return;
+	}
 	if (err != KSK_OK) {
 		ksk_log(KSK_LOG_ERROR, "journal-read", fault.text, NULL);
 		ksk_answer_plain(signer, ticket, KSK_STATUS_INTERNAL,

@@ -24,7 +24,8 @@
  * room: where records and checkpoints are copied to, emptied by the caller,
  * KSK_JOURNAL_ROOM bytes; out_reply borrows from it. audit_key: goes into the reply, empty for none;
  * borrowed as long.
- * KSK_ERR_IO with fault. out_reply is undefined after failure.
+ * KSK_ERR_NOT_FOUND: the first one was pruned; KSK_ERR_IO; with fault.
+ * out_reply is undefined after failure.
  */
 KSK_MUST_USE enum ksk_err ksk_journal_read(struct ksk_journal *journal,
 	const struct ksk_journal_read *asked, struct ksk_span audit_key,

@@ -193,10 +193,10 @@ class Check(unittest.TestCase):
         self.refused("hash is not", "UPDATE record SET hash = x'00'"
                      " WHERE number = ?", middle)
         self.refused("is due", "DELETE FROM record WHERE number = ?", middle)
-        self.refused("no checkpoint says", "DELETE FROM record"
+        self.refused("record 0 is due", "DELETE FROM record"
                      " WHERE number < ?", middle)
         self.refused("holds no record", "DELETE FROM record")
-        self.refused("no checkpoint says", "UPDATE record SET number = -number"
+        self.refused("is due", "UPDATE record SET number = -number"
                      " WHERE number = ?", middle)
 
     def test_a_cut_tail(self):
@@ -204,15 +204,26 @@ class Check(unittest.TestCase):
         self.refused("the end of the journal is cut off",
                      "DELETE FROM record WHERE number >= ?", last)
 
-    def test_pruned_behind_a_checkpoint(self):
+    def test_pruned_by_hand(self):
+        """Only kskadm journal prune leaves a whole one."""
         last = self.rows("SELECT max(number) FROM checkpoint")[0][0]
+        digest, = self.rows("SELECT hash FROM record WHERE number = ?",
+                            last)[0]
         shutil.copy(self.live, self.path)
         with self.db() as db:
             db.execute("DELETE FROM record WHERE number <= ?", (last,))
             db.execute("DELETE FROM policy WHERE number <= ?", (last,))
             db.execute("DELETE FROM idempotency")
-        self.assertIn(f"records: {last + 1} to", self.check(
-            "--audit-key", self.key).out)
+            db.execute("INSERT INTO state VALUES('pruned', ?)",
+                       (struct.pack("!Q", last) + digest,))
+        self.assertIn("no prune record says so", self.check(code=BAD).err)
+        with self.db() as db:
+            db.execute("UPDATE state SET value = ? WHERE name = 'pruned'",
+                       (struct.pack("!Q", last) + bytes(32),))
+        self.assertIn("no checkpoint says", self.check(code=BAD).err)
+        with self.db() as db:
+            db.execute("UPDATE state SET value = x'00' WHERE name = 'pruned'")
+        self.assertIn("where it was pruned", self.check(code=BAD).err)
 
     def forge(self, at):
         """Changes a record and chains all that follow anew."""

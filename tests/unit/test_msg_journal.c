@@ -117,6 +117,8 @@ fill_reply(size_t records, size_t checkpoints, bool key)
 	memset(body->head_hash, 1, KSK_HASH_LEN);
 	memset(body->journal, 2, KSK_ID_LEN);
 	memset(body->before, 3, KSK_HASH_LEN);
+	body->has_first = key;
+	body->first = key ? UINT64_MAX : 0;
 	if (key)
 		body->audit_key = ksk_span_of(bytes, 68);
 }
@@ -148,6 +150,7 @@ test_reply(void **state)
 	assert_memory_equal(
 		got->before, reply.journal_body.before, KSK_HASH_LEN);
 	assert_int_equal(got->audit_key.len, 68);
+	assert_true(got->has_first && got->first == UINT64_MAX);
 	assert_true(ksk_span_equal(frame, write_reply(&reply_again, room[1])));
 	for (size_t len = 0; len < frame.len; len++)
 		assert_int_equal(read_reply(ksk_span_of(room[0], len)),
@@ -163,6 +166,7 @@ test_reply_without_anything(void **state)
 	assert_int_equal(read_reply(frame), KSK_OK);
 	assert_int_equal(reply_again.journal_body.audit_key.len, 0);
 	assert_int_equal(reply_again.journal_body.record_count, 0);
+	assert_false(reply_again.journal_body.has_first);
 	assert_true(ksk_span_equal(frame, write_reply(&reply_again, room[1])));
 }
 
@@ -174,6 +178,8 @@ test_rooms(void **state)
 	fill_reply(0, 0, false);
 	reply.number = UINT64_MAX;
 	reply.journal_body.head = UINT64_MAX;
+	reply.journal_body.has_first = true;
+	reply.journal_body.first = UINT64_MAX;
 	reply.journal_body.record_count = 1;
 	reply.journal_body.record[0] = ksk_span_of(bytes, sizeof(bytes));
 	struct ksk_span frame = write_reply(&reply, room[0]);
