@@ -332,7 +332,7 @@ class Kskadm(unittest.TestCase):
     def test_help(self):
         out = self.box.run("--help").out
         verbs = re.findall(r"^  (\w+(?: \w+)?)  ", out, re.M)
-        self.assertEqual(len(verbs), 19)
+        self.assertEqual(len(verbs), 21)
         for verb in verbs:
             text = self.box.run(*verb.split(), "--help").out
             self.assertIn("usage: kskadm [-c FILE] " + verb, text)
@@ -647,6 +647,29 @@ __attribute__((constructor)) static void who(void)
         self.assertEqual(self.box.read("who.txt"), f"{uid} {uid} {uid} 0\n")
 
     # -- policy check --
+    def test_authority(self):
+        self.box.run("init")
+        ident = self.box.read("state/appliance-id").strip()
+        good = (f"kind: authority\nappliance: {ident}\nversion: 1\n"
+                "replaces: none\nnot-after: 2030-01-01T00:00:00Z\n"
+                f"operators: [{{name: anna, pin: {'ab' * 32}}}]\n"
+                "thresholds: {policy: 1, authority: 1, authorise: 1}\n")
+        path = self.box.path("authority")
+        for wrong, words in ((good.replace(ident, "0" * 32), "appliance"),
+                             (good.replace("policy: 1", "policy: 2"),
+                              "from 1 to 1"),
+                             (good.replace("version: 1", "version: 2"),
+                              "version: 1")):
+            self.box.write("authority", wrong)
+            done = self.box.run("authority", path, code=POLICY)
+            self.assertIn(words, done.err)
+        self.box.write("authority", good)
+        out = self.box.run("authority", path).out.splitlines()
+        self.assertEqual(out, [hashlib.sha256(good.encode()).hexdigest(),
+                               "ab" * 32 + " anna"])
+        # It is there, and a second one does not take its place.
+        self.box.run("authority", path, code=FILE)
+
     def test_policy_check(self):
         self.box.run("init")
         ident = self.box.read("state/appliance-id").strip()
