@@ -104,7 +104,7 @@ CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
 
 # ---- the two commands ----
 .PHONY: all demo check check-asan deps deps-demo deps-test install lint \
-	format format-check clean help unit scripts fuzz soak bench test-binaries
+	format format-check clean help unit scripts fuzz soak bench providers test-binaries
 
 all: $(addprefix $(BUILD)/,$(PROGRAMS))
 
@@ -287,6 +287,14 @@ bench: deps-test ## what it costs: token, commits, whole appliance side by side
 		$(BENCH:%=$(BUILD)/tests/bench/%)
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/bench/bench.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/bench/journal.py
+
+PROBES ?= 5000
+providers: deps-test ## every roll with the providers' own software, PROBES= validated queries
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_providers.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_check.py
+	$(Q)KSK_BUILD="$(BUILD)" KSK_PROBES=$(PROBES) \
+		$(PYTHON) tests/providers/stories.py
 
 FAULTS ?= 1000
 SIGNATURES ?= 100000

@@ -254,14 +254,16 @@ update_dnskey(struct update *u, struct ksk_fault *fault)
 	return send_update(u, fault);
 }
 
+/* A change of DNSKEY may have cost the RRSIGs over CDS: it is looked at behind
+ * that. */
 static enum ksk_err
 update_cds(struct update *u, unsigned at, struct ksk_fault *fault)
 {
 	const struct ksk_signed *want = &u->delivery->want[at];
-	enum ksk_err err = KSK_OK;
+	enum ksk_err err = ask(u, at, fault);
 
-	if (is_done(u, at))
-		return KSK_OK;
+	if (err != KSK_OK || is_done(u, at))
+		return err;
 	if (!want->there ||
 		!ksk_rrsets_equal(&u->has[at].rrset, &want->rrset)) {
 		begin(u);
@@ -283,10 +285,8 @@ ksk_deliver_update(const struct ksk_delivery *delivery, struct ksk_fault *fault)
 		.server = {.endpoint = &delivery->provider->primary,
 			.tsig = &delivery->provider->update_tsig,
 			.timeout_ms = delivery->config->timeout_ms}};
-	enum ksk_err err = KSK_OK;
+	enum ksk_err err = ask(&u, KSK_AT_DNSKEY, fault);
 
-	for (unsigned i = 0; err == KSK_OK && i < KSK_SIGNED_COUNT; i++)
-		err = ask(&u, i, fault);
 	if (err == KSK_OK)
 		err = update_dnskey(&u, fault);
 	if (err == KSK_OK)

@@ -686,7 +686,8 @@ class Bench:
         self.stack = contextlib.ExitStack()
         self.servers, self.providers = [], []
         self.parent = None
-        self.state = {}
+        self.state = {}   # provider: its keys in the policy
+        self.states = {}  # provider: joining or leaving in the policy
         self.ksk = []     # [(label, more of its entry)]
         self.more = {}    # more keys of the zone in the policy
 
@@ -739,7 +740,11 @@ class Bench:
         self.a.add_zone(ZONE, self.ksk, self.state, ttl=f"{KEY_TTL}s",
                         waits=self.WAITS, signature=self.SIGNATURE,
                         **self.more)
-        return self.a.policy_text()
+        text = self.a.policy_text()
+        for name, state in self.states.items():
+            text = text.replace(f"name: {name}, state: serving",
+                                f"name: {name}, state: {state}")
+        return text
 
     def write_policy(self):
         self.a.write_policy(self.policy())
