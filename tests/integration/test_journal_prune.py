@@ -515,6 +515,56 @@ class Prune(unittest.TestCase):
                     files[name] = f.read()
             return reopener.open(files)
 
+    # ---- a disk that is full ----
+
+    # In a name space of its own: $1 the copy, $2 where to mount, rest: prune.
+    ON_A_FULL_DISK = """
+        set -e
+        from=$1 on=$2
+        shift 2
+        mount -t tmpfs -o size=4m,mode=0700 none "$on"
+        cp -a "$from/." "$on"
+        chown --reference="$from" "$on"
+        if [ "$KEEP_NO_RESERVE" ]; then : > "$on/reserve"; fi
+        cat /dev/zero > "$on/filler" 2>/dev/null || true
+        code=0
+        "$@" || code=$?
+        rm "$on/filler"
+        cp -a "$on/." "$from"
+        exit $code
+    """
+
+    def on_a_full_disk(self, **env):
+        folder = self.a.path("small")
+        os.makedirs(folder, exist_ok=True)
+        with open(self.config, encoding="utf-8") as f:
+            config = self.a.write("etc/small.yaml", f.read().replace(
+                self.path, os.path.join(folder, "journal.db")))
+        return ap.sh("unshare", "-m", "sh", "-c", self.ON_A_FULL_DISK, "sh",
+                     self.folder, folder, self.a.tool("kskadm"), "-c", config,
+                     "journal", "prune", "--export", self.export,
+                     "--audit-key", self.key, check=False,
+                     env=dict(os.environ, **env))
+
+    @unittest.skipUnless(os.getuid() == 0 and ap.sh(
+        "unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt",
+        check=False).returncode == 0, "may not mount")
+    def test_on_a_full_disk(self):
+        """The signer's reserve is what makes room."""
+        self.assertGreater(os.path.getsize(os.path.join(
+            self.folder, "reserve")), 0)
+        done = self.on_a_full_disk(KEEP_NO_RESERVE="1")
+        self.assertEqual(done.returncode, FILE, done.out + done.err)
+        self.assertIn("full", done.err)
+        self.unchanged()
+        self.setUpAgain()
+        done = self.on_a_full_disk()
+        self.assertEqual(done.returncode, GOOD, done.out + done.err)
+        self.assertIn("pruned: records 0 to", done.out)
+        self.assertEqual(os.path.getsize(os.path.join(
+            self.folder, "reserve")), 0)
+        self.check()
+
     # ---- no end leaves half a journal ----
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
