@@ -17,6 +17,7 @@ static const struct ksk_verb *const verbs[] = {
 	&ksk_verb_status,
 	&ksk_verb_keys,
 	&ksk_verb_sign,
+	&ksk_verb_ksr,
 	&ksk_verb_last_answer,
 	&ksk_verb_adopt,
 	&ksk_verb_sync,

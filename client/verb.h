@@ -42,6 +42,7 @@ extern const struct ksk_verb ksk_verb_enroll;
 extern const struct ksk_verb ksk_verb_status;
 extern const struct ksk_verb ksk_verb_keys;
 extern const struct ksk_verb ksk_verb_sign;
+extern const struct ksk_verb ksk_verb_ksr;
 extern const struct ksk_verb ksk_verb_last_answer;
 extern const struct ksk_verb ksk_verb_adopt;
 extern const struct ksk_verb ksk_verb_sync;
