@@ -380,5 +380,37 @@ class WithAFile(unittest.TestCase):
                 self.assertFalse(reply[3][1][1])
 
 
+class GoingOver(unittest.TestCase):
+    """An appliance with a policy file gets operators later."""
+
+    def test_the_next_policy_follows_the_file(self):
+        with q.Quorum() as a:
+            a.make_quorum()
+            a.add_ksk(ZONE, "ksk1")
+            a.add_client("auto")
+            zsk = ap.Zsk(a.path("alpha"), ZONE)
+            a.add_zone(ZONE, ["ksk1"], {"alpha": [zsk]})
+            file = a.policy_text()
+            a.write_policy(file)
+            a.config()
+            a.start()
+            with a.peer() as p:
+                self.assertEqual(a.sign(p, ZONE, [zsk])[2], ap.DONE)
+            a.stop()
+            a.quorum_config()
+            a.start(ready=False)
+            a.wait_up(state=7)
+            first = a.signed_policy_text()
+            self.assertEqual(q.rules(a.submit_text(
+                q.POLICY, first, ["anna", "bert"])), {"replaces"})
+            a.version -= 1
+            text = a.signed_policy_text(q.hash_of(file))
+            self.assertEqual(a.submit_text(
+                q.POLICY, text, ["anna", "bert"])[2], ap.DONE)
+            a.wait_ready()
+            with a.peer() as p:
+                self.assertEqual(a.sign(p, ZONE, [zsk])[2], ap.DONE)
+
+
 if __name__ == "__main__":
     unittest.main()
