@@ -35,5 +35,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (request.op == KSK_OP_SIGN &&
 		!ksk_rrset_is_canonical(&request.sign.rrset))
 		abort();
+	for (size_t i = 0; request.op == KSK_OP_SIGN_SCHEDULE &&
+		i < request.schedule.bundle_count;
+		i++) {
+		struct ksk_rrset rrset;
+		ksk_schedule_rrset(&request.schedule, i, &rrset);
+		if (!ksk_rrset_is_canonical(&rrset))
+			abort();
+	}
 	return 0;
 }

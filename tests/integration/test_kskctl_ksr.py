@@ -16,6 +16,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
 from test_kskctl import BAD_INPUT, DONE, KSKCTL, REFUSED, USAGE  # noqa: E402
 
+SANITIZED = True
+
 ZONE, DAY = "lab.example.", 86400
 SIGNATURE = ("{validity: 14d, refresh: 5d, inception-offset: 1h, horizon: "
              "100d, min-validity: 1d}")
