@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
 from test_kskctl import BAD_INPUT, DONE, KSKCTL, REFUSED, USAGE  # noqa: E402
+from test_kskctl_whole import Cutter  # noqa: E402
 
 SANITIZED = True
 
@@ -209,6 +210,31 @@ class Ksr(unittest.TestCase):
         done = self.run_ctl("ksr", "--with", self.beta_file, self.ksr_file,
                             code=REFUSED)
         self.assertIn("supersedes", done.err)
+
+    def test_5_an_answer_that_is_lost_is_asked_for_again(self):
+        """The same bytes: the schedule is signed once."""
+        cutter = Cutter(self.a.port, turn=5, times=1)
+        self.stack.callback(cutter.close)
+        with open(self.profile, encoding="utf-8") as f:
+            profile = f.read()
+        with open(self.profile, "w", encoding="utf-8") as f:
+            f.write(profile.replace(f"127.0.0.1:{self.a.port}",
+                                    cutter.address))
+        try:
+            done = self.run_ctl("ksr", "--replace", "--with",
+                                self.beta_file, self.ksr_file)
+        finally:
+            with open(self.profile, "w", encoding="utf-8") as f:
+                f.write(profile)
+        self.assertEqual(cutter.connections, 2)
+        signed = len(sections(done.out)) - 1
+        with self.a.peer("peer") as peer:
+            last = peer.ask(ap.LAST_ANSWER, {
+                1: ap.wire_name(ZONE), 2: ap.DNSKEY})[3]
+            head = peer.ask(ap.STATUS)[3][8]
+        # Its records are the last ones there are, but for nothing.
+        self.assertEqual(last[9][-1][1], head)
+        self.assertGreaterEqual(len(last[9]), signed - 1)
 
     def test_4_the_form_of_bind(self):
         done = self.run_ctl("ksr", "--replace", "--dialect", "bind",
