@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* PROTOCOL.md 6: the state of a provider. */
+#define JOINING 0u
+
 struct choose {
 	const struct ksk_keys_reply *keys;
 	const struct ksk_rrset *last;
@@ -222,9 +225,10 @@ choose_withdrawn(struct choose *c, const char *provider,
 }
 
 static void
-choose_key(struct choose *c, const char *provider,
+choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
 {
+	const char *provider = entry->name;
 	const struct ksk_span *before = find_record(
 		&c->keys->owner, c->last, &key->ds);
 	const struct ksk_span *now = offer == NULL || offer->failed
@@ -253,8 +257,9 @@ choose_key(struct choose *c, const char *provider,
 	else if (leaves)
 		note_leaving(c, provider, key);
 	else
+		/* Nobody asks one that is joining: it may sign. */
 		note_coming(c, provider, key, before != NULL,
-			is_active(offer, &key->ds));
+			entry->state != JOINING && is_active(offer, &key->ds));
 }
 
 /* ---- what an offer has besides ---- */
@@ -380,8 +385,7 @@ ksk_sync_choose(const struct ksk_keys_reply *keys, const struct ksk_rrset *last,
 		const struct ksk_provider_entry *p = &keys->provider[i];
 
 		for (size_t k = 0; k < p->key_count; k++)
-			choose_key(&c, p->name, &p->key[k],
-				find_offer(&c, p->name));
+			choose_key(&c, p, &p->key[k], find_offer(&c, p->name));
 	}
 	for (size_t i = 0; i < offer_count; i++)
 		look_at_offer(&c, &offer[i]);

@@ -482,6 +482,8 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 zone-cache-refresh-interval=0
+zone-metadata-cache-ttl=0
+dnssec-key-cache-ttl=0
 """)
         with contextlib.closing(sqlite3.connect(
                 self.path("pdns.sqlite3"))) as database:
@@ -643,11 +645,12 @@ class Prober(threading.Thread):
 class Watch:
     """Two resolvers under a loop of queries each."""
 
-    def __init__(self, bench, rate=20):
+    def __init__(self, bench, rate=20, providers=None):
         self.probers = {}
         for name in ("default", "strict"):
             resolver = bench.add(Resolver(bench, f"unbound-{name}"))
-            resolver.prepare(bench.providers, bench.parent, name == "strict")
+            resolver.prepare(providers or bench.providers, bench.parent,
+                             name == "strict")
             resolver.start()
             self.probers[name] = Prober(resolver, rate)
         for prober in self.probers.values():

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Rolls as stories, with the providers' own software, under a loop of queries
 that must never fail: ZSKs at every provider, then the KSK with the DS at the
-parent. `make providers` runs it; PROBES= is how many validated queries there
+parent; a provider that joins and leaves again. `make providers` runs it; PROBES= is how many validated queries there
 must be at least.
 """
 import os
@@ -98,6 +98,54 @@ class Stories(unittest.TestCase):
             self.assertEqual(one["who"], sorted(self.b.names))
         self.assertGreaterEqual(
             sum(one["validated"] for one in seen.values()), PROBES)
+
+
+class Membership(unittest.TestCase):
+    """Delta joins and leaves, the resolvers ask the three others."""
+
+    def setUp(self):
+        self.b = bn.Bench(["alpha", "beta", "gamma", "delta"])
+        self.b.states["delta"] = "joining"
+        self.b.__enter__()
+        self.addCleanup(self.b.__exit__)
+        self.stay = self.b.providers[:3]
+        self.b.start_parent()
+        self.b.write_sync(self.stay)
+        self.b.sync()
+
+    def until(self, holds):
+        ap.wait_for(lambda: holds(self.b.sync(check=False).out), 60, 1)
+
+    def test_joins_and_leaves(self):
+        b = self.b
+        key, = b.delta.keys()
+        self.assertNotIn(key.tag, b.alpha.tags())
+        watch = bn.Watch(b, RATE, self.stay)
+        # Its keys are shared before anybody asks it.
+        b.write_sync()
+        self.until(lambda out: f"key {key.tag} " not in out and all(
+            key.tag in p.tags() for p in b.providers))
+        b.states["delta"] = "serving"
+        b.set_policy()
+        self.assertEqual(b.sync().returncode, 0)
+        self.assertEqual(b.matrix(), {})
+        # Its last NS record and what caches had of it are gone.
+        b.states["delta"] = f"leaving, gone: {now()}"
+        b.set_policy()
+        b.delta.stop()
+        b.write_sync(self.stay)
+        b.delta.forget(key)
+        time.sleep(bn.TTL + 2)
+        b.state["delta"] = [f'{{ds: "{key.ds}", retired: {now()}}}']
+        b.set_policy()
+        self.until(lambda out: all(
+            key.tag not in p.tags() for p in self.stay))
+        b.providers = self.stay
+        self.assertEqual(b.matrix(), {})
+        time.sleep(bn.KEY_TTL)
+        for name, one in watch.finish().items():
+            self.assertEqual(one["bad"], [], (name, one["bogus"]))
+            self.assertEqual(one["who"], ["alpha", "beta", "gamma"])
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ list(struct scene *s, unsigned provider, const char *name, int first)
 	struct ksk_provider_entry *p = &s->keys.provider[provider];
 
 	ksk_text_copy(p->name, sizeof(p->name), name);
+	p->state = 1; /* serving */
 	p->key_count = 2;
 	for (int i = 0; i < 2; i++)
 		p->key[i].ds = ds_of(&s->keys.owner, first + i);
@@ -175,6 +176,10 @@ a_new_key_waits(void **state)
 	s.offer[0].active[0].algorithm = 13;
 	choose(&s, 3, 1);
 	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "caches may lack");
+	/* Nobody asks a provider that is joining. */
+	s.keys.provider[0].state = 0;
+	choose(&s, 3, 1);
+	expect_note(&s, 0, KSK_NOTE_WAIT, "alpha", "may sign from");
 	s.keys.provider[0].key[1].covered = NOW;
 	choose(&s, 3, 0);
 }
