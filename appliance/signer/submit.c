@@ -378,9 +378,15 @@ record(struct ksk_signer *signer, uint64_t now_ms)
 	struct ksk_submission *s = &signer->submission;
 
 	if (!s->staged) {
-		enum ksk_err err = ksk_submit_stage(signer);
+		struct ksk_fault fault = {.text = ""};
+		enum ksk_err err = ksk_submit_stage(signer, &fault);
 		if (err == KSK_ERR_NO_ROOM)
 			ksk_pipeline_commit(signer, now_ms);
+		if (err == KSK_ERR_BAD_INPUT) {
+			refuse_for(signer, s->ticket, KSK_APPROVE_POLICY,
+				fault.text, now_ms);
+			ksk_submit_wipe(s);
+		}
 		if (err != KSK_OK)
 			return; /* tried again at the next turn */
 		s->staged = true;

@@ -9,6 +9,7 @@
 #include "appliance/base/log.h"
 #include "appliance/signer/control.h"
 #include "appliance/signer/hold.h"
+#include "appliance/signer/load.h"
 #include "appliance/signer/office.h"
 
 #include <string.h>
@@ -238,16 +239,30 @@ stage_rows(struct ksk_signer *signer, struct ksk_record *record)
 	return KSK_ERR_INTERNAL;
 }
 
+/* Zones were signed while a large policy was being kept. */
+static enum ksk_err
+judge_again(struct ksk_signer *signer, struct ksk_fault *fault)
+{
+	const struct ksk_inforce *before = signer->inforce.table.map == NULL
+		? NULL
+		: &signer->inforce;
+
+	return ksk_load_judge(signer, before, &signer->submission.next,
+		ksk_clock_now(), fault);
+}
+
 enum ksk_err
-ksk_submit_stage(struct ksk_signer *signer)
+ksk_submit_stage(struct ksk_signer *signer, struct ksk_fault *fault)
 {
 	struct ksk_submission *s = &signer->submission;
 	struct ksk_record record = {.time = ksk_clock_now()};
 	enum ksk_err err;
 
 	if (s->kind == KSK_DOCUMENT_POLICY) {
-		ksk_control_submitted(signer, &s->next);
-		return KSK_OK;
+		err = judge_again(signer, fault);
+		if (err == KSK_OK)
+			ksk_control_submitted(signer, &s->next);
+		return err;
 	}
 	if (!ksk_journal_has_room(signer->journal, 2, KSK_WITHDRAWALS_MAX))
 		return KSK_ERR_NO_ROOM;

@@ -18,9 +18,13 @@
 bool ksk_submit_judge(struct ksk_signer *signer, int fd,
 	struct ksk_refusals *refusals, struct ksk_fault *fault);
 
-/* Stages the record and what belongs to it; of a policy: brings it into force.
- * KSK_ERR_NO_ROOM: commit first. */
-KSK_MUST_USE enum ksk_err ksk_submit_stage(struct ksk_signer *signer);
+/*
+ * Stages the record and what belongs to it; of a policy: brings it into force.
+ * KSK_ERR_NO_ROOM: commit first. KSK_ERR_BAD_INPUT with fault: what was signed
+ * since the policy was judged leaves a zone without an acceptable next set.
+ */
+KSK_MUST_USE enum ksk_err ksk_submit_stage(
+	struct ksk_signer *signer, struct ksk_fault *fault);
 
 /* What was staged is durable: it takes effect. */
 void ksk_submit_effect(struct ksk_signer *signer);
