@@ -13,6 +13,7 @@
 #include "protocol/zonetext.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -84,6 +85,43 @@ add_ksk(struct ksk_text *text, const struct ksk_keys_reply *keys,
 		ksk_text_add(text, "%s%s\n", ksk->stands ? "" : "; ", line);
 }
 
+static const char *
+source_words(uint64_t source)
+{
+	switch (source) {
+	case KSK_KEY_ANNOUNCED:
+		return ", announced";
+	case KSK_KEY_KEPT:
+		return ", announced, and only kept where it stands";
+	case KSK_KEY_FORMER:
+		return ", no longer announced";
+	default:
+		return "";
+	}
+}
+
+/* Serial, age and end of what a provider announced last. */
+static void
+add_announced(
+	struct ksk_text *text, const struct ksk_announced_entry *announced)
+{
+	char from[KSK_TIME_CAP], until[KSK_TIME_CAP], when[KSK_TIME_CAP];
+
+	if (announced->state == KSK_ANNOUNCED_NONE) {
+		ksk_text_add(text,
+			";   announces its keys; no announcement was "
+			"accepted\n");
+		return;
+	}
+	ksk_text_add(text,
+		";   announcement %" PRIu64 ": %s, from %s until %s, accepted "
+		"%s (record %" PRIu64 ")\n",
+		announced->serial, ksk_announced_text(announced->state),
+		ksk_time_text(from, announced->not_before),
+		ksk_time_text(until, announced->not_after),
+		ksk_time_text(when, announced->accepted), announced->record);
+}
+
 static void
 add_provider_key(
 	struct ksk_text *text, const struct ksk_provider_key_entry *key)
@@ -97,6 +135,7 @@ add_provider_key(
 			ksk_time_text(when, key->retired));
 	if (key->withdrawn)
 		ksk_text_add(text, ", withdrawn");
+	ksk_text_add(text, "%s", source_words(key->source));
 	add_moment(text, ", in every cache", key->has_covered, key->covered);
 	add_moment(text, ", may leave", key->has_drop, key->drop);
 	if (key->has_covered && !key->has_drop && !key->withdrawn)
@@ -114,6 +153,8 @@ add_provider(struct ksk_text *text, const struct ksk_provider_entry *provider)
 {
 	ksk_text_add(text, "; provider %s: %s\n", provider->name,
 		provider_state(provider->state));
+	if (provider->has_announced)
+		add_announced(text, &provider->announced);
 	for (size_t i = 0; i < provider->key_count; i++)
 		add_provider_key(text, &provider->key[i]);
 }
@@ -179,6 +220,28 @@ json_ksk(const struct ksk_keys_reply *keys, const struct ksk_ksk_entry *ksk)
 	return value;
 }
 
+static const char *const source_names[] = {
+	"pinned", "announced", "kept", "former"};
+
+static json_t *
+json_announced(const struct ksk_announced_entry *announced)
+{
+	json_t *value = json_pack(
+		"{s:s}", "state", ksk_announced_text(announced->state));
+	bool some = announced->state != KSK_ANNOUNCED_NONE;
+
+	if (value != NULL && some) {
+		(void)json_object_set_new(value, "serial",
+			json_integer((json_int_t)announced->serial));
+		(void)json_object_set_new(value, "record",
+			json_integer((json_int_t)announced->record));
+	}
+	set_moment(value, "accepted", some, announced->accepted);
+	set_moment(value, "not-before", some, announced->not_before);
+	set_moment(value, "not-after", some, announced->not_after);
+	return value;
+}
+
 static json_t *
 json_provider(const struct ksk_provider_entry *provider)
 {
@@ -195,10 +258,17 @@ json_provider(const struct ksk_provider_entry *provider)
 		set_moment(entry, "drop", key->has_drop, key->drop);
 		set_moment(
 			entry, "exposed-until", key->has_exposed, key->exposed);
+		if (entry != NULL && key->source != KSK_KEY_PINNED)
+			(void)json_object_set_new(entry, "source",
+				json_string(source_names[key->source % 4]));
 		(void)json_array_append_new(list, entry);
 	}
-	return json_pack("{s:s, s:s, s:o}", "name", provider->name, "state",
-		provider_state(provider->state), "keys", list);
+	json_t *value = json_pack("{s:s, s:s, s:o}", "name", provider->name,
+		"state", provider_state(provider->state), "keys", list);
+	if (value != NULL && provider->has_announced)
+		(void)json_object_set_new(value, "announced",
+			json_announced(&provider->announced));
+	return value;
 }
 
 static json_t *

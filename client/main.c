@@ -20,6 +20,7 @@ static const struct ksk_verb *const verbs[] = {
 	&ksk_verb_ksr,
 	&ksk_verb_last_answer,
 	&ksk_verb_adopt,
+	&ksk_verb_announce,
 	&ksk_verb_sync,
 	&ksk_verb_check,
 	&ksk_verb_policy,

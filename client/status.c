@@ -123,6 +123,43 @@ add_proof(struct ksk_text *text, const struct status *status)
 		head->number, hex, ksk_time_text(when, head->time));
 }
 
+/* What a person must do about an announcement. */
+static const char *
+notice_words(uint64_t state)
+{
+	switch (state) {
+	case KSK_ANNOUNCED_VALID:
+		return "expires soon";
+	case KSK_ANNOUNCED_EXPIRED:
+		return "has expired";
+	case KSK_ANNOUNCED_VOID:
+		return "is void, the policy has another certificate";
+	case KSK_ANNOUNCED_NONE:
+		return "was never accepted";
+	default:
+		return "is not valid yet";
+	}
+}
+
+static void
+add_notices(struct ksk_text *text, const struct ksk_status_reply *status)
+{
+	for (size_t i = 0; i < status->notice_count; i++) {
+		const struct ksk_announced_notice *n = &status->notice[i];
+		char name[KSK_NAME_TEXT_CAP], when[KSK_TIME_CAP];
+
+		ksk_name_to_text(&n->owner, name);
+		ksk_text_add(text,
+			"announcement of %s for %s: %s%s%s; the provider must "
+			"announce again\n",
+			n->provider, name, notice_words(n->state),
+			n->state == KSK_ANNOUNCED_NONE ? "" : ", not after ",
+			n->state == KSK_ANNOUNCED_NONE
+				? ""
+				: ksk_time_text(when, n->not_after));
+	}
+}
+
 static void
 write_text(const struct ksk_session *session,
 	const struct ksk_status_reply *status, struct ksk_text *text)
@@ -162,6 +199,26 @@ write_text(const struct ksk_session *session,
 		add_state(
 			text, status->trouble[i].state, status->trouble[i].why);
 	}
+	add_notices(text, status);
+}
+
+static json_t *
+json_notices(const struct ksk_status_reply *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < status->notice_count; i++) {
+		const struct ksk_announced_notice *n = &status->notice[i];
+		json_t *value = json_pack("{s:o, s:s, s:s}", "zone",
+			ksk_json_name(&n->owner), "provider", n->provider,
+			"state", ksk_announced_text(n->state));
+
+		if (value != NULL && n->state != KSK_ANNOUNCED_NONE)
+			(void)json_object_set_new(value, "not-after",
+				ksk_json_time(n->not_after));
+		(void)json_array_append_new(list, value);
+	}
+	return list;
 }
 
 static json_t *
@@ -225,6 +282,9 @@ make_json(const struct ksk_session *session,
 		(void)json_object_set_new(value, "ended-by",
 			json_string(
 				ksk_state_ended_by((unsigned)status->state)));
+	if (value != NULL && status->notice_count > 0)
+		(void)json_object_set_new(
+			value, "announcements", json_notices(status));
 	if (value != NULL && status->has_earliest)
 		(void)json_object_set_new(value, "earliest",
 			json_pack("{s:o, s:o}", "zone",

@@ -45,6 +45,7 @@ extern const struct ksk_verb ksk_verb_sign;
 extern const struct ksk_verb ksk_verb_ksr;
 extern const struct ksk_verb ksk_verb_last_answer;
 extern const struct ksk_verb ksk_verb_adopt;
+extern const struct ksk_verb ksk_verb_announce;
 extern const struct ksk_verb ksk_verb_sync;
 extern const struct ksk_verb ksk_verb_check;
 extern const struct ksk_verb ksk_verb_policy;

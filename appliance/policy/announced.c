@@ -23,8 +23,7 @@ enum ksk_announced_state
 ksk_announced_state_of(const struct ksk_history_announced *announced,
 	const struct ksk_policy_provider *provider, uint64_t now)
 {
-	/* One whose serial alone is kept was never accepted. */
-	if (announced == NULL || announced->not_after == 0)
+	if (announced == NULL)
 		return KSK_ANNOUNCED_NONE;
 	if (memcmp(announced->pin, provider->announcer, KSK_PIN_LEN) != 0)
 		return KSK_ANNOUNCED_VOID;

@@ -11,7 +11,7 @@
  * it, for its owner must be known until it may leave: so neither time nor an
  * announcement nor another certificate ever leaves a zone without an
  * acceptable set.
- * Tests: tests/unit/test_announced.c
+ * Tests: tests/unit/test_announced.c, tests/integration/test_announce.py
  */
 #ifndef KSK_POLICY_ANNOUNCED_H
 #define KSK_POLICY_ANNOUNCED_H
@@ -19,11 +19,10 @@
 #include "appliance/policy/history.h"
 #include "protocol/msg.h"
 
-/* Keys of one provider: pinned ones, announced ones, and former ones, which
- * are as many at most. */
-#define KSK_ANNOUNCED_FORMER_MAX KSK_PROVIDER_KEY_MAX
-#define KSK_VIEW_PROVIDER_KEY_MAX \
-	(2u * KSK_PROVIDER_KEY_MAX + KSK_ANNOUNCED_FORMER_MAX)
+/* Keys of one announcement, and former ones, which are as many at most; in a
+ * view pinned ones beside them. */
+#define KSK_ANNOUNCED_KEY_MAX (2u * KSK_PROVIDER_KEY_MAX)
+#define KSK_VIEW_PROVIDER_KEY_MAX (KSK_PROVIDER_KEY_MAX + KSK_ANNOUNCED_KEY_MAX)
 #define KSK_VIEW_KEY_MAX (KSK_PROVIDER_COUNT_MAX * KSK_VIEW_PROVIDER_KEY_MAX)
 
 /* Large; used within one call. */

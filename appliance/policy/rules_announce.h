@@ -3,7 +3,7 @@
  * rules_announce - may an announcement count? All that is wrong comes back at
  * once, as with sets. Pure. An announcement that is refused changes nothing:
  * the one accepted before stands.
- * Tests: tests/unit/test_announced.c
+ * Tests: tests/unit/test_announced.c, tests/integration/test_announce.py
  */
 #ifndef KSK_POLICY_RULES_ANNOUNCE_H
 #define KSK_POLICY_RULES_ANNOUNCE_H

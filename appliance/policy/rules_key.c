@@ -176,8 +176,9 @@ refuse_unlisted(struct ksk_case *c, const struct ksk_case_key *k)
 {
 	enum ksk_announced_state state = KSK_ANNOUNCED_NONE;
 	const struct ksk_policy_provider *p = find_announcer(c, k, &state);
-	char text[KSK_DS_TEXT_CAP] = "";
-	struct ksk_ds ds;
+	const struct ksk_history_key *known = ksk_times_key(
+		&c->times, k->number);
+	char text[KSK_DS_TEXT_CAP];
 
 	if (p != NULL) {
 		ksk_case_refuse(c, k->key.tag, p->name,
@@ -187,8 +188,9 @@ refuse_unlisted(struct ksk_case *c, const struct ksk_case_key *k)
 			ksk_announced_words(state));
 		return;
 	}
-	if (ksk_ds_build(&c->name, k->rdata, KSK_DIGEST_SHA256, &ds) == KSK_OK)
-		ksk_ds_to_text(&ds, text);
+	ksk_ds_to_text(
+		known->sha256.digest_len != 0 ? &known->sha256 : &known->sha384,
+		text);
 	ksk_case_refuse(c, k->key.tag, NULL,
 		"no provider in the policy lists this ZSK; remove it, or have "
 		"it pinned at its provider, or announced by it: ds: \"%s\"",

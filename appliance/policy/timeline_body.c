@@ -37,7 +37,9 @@ ksk_timeline_clear(struct ksk_timeline *timeline, const struct ksk_name *zone)
 		.member = timeline->member,
 		.ds = timeline->ds,
 		.parent = timeline->parent,
-		.wait = timeline->wait};
+		.wait = timeline->wait,
+		.announced = timeline->announced,
+		.announced_key = timeline->announced_key};
 	timeline->has_waits = false;
 	timeline->zone_max_ttl = 0;
 	timeline->parent_ds_ttl = 0;

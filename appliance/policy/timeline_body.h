@@ -9,6 +9,7 @@
 #ifndef KSK_POLICY_TIMELINE_BODY_H
 #define KSK_POLICY_TIMELINE_BODY_H
 
+#include "appliance/policy/announced.h"
 #include "appliance/policy/history.h"
 
 /* What one zone may have. Answers leave 31 days after no cache can hold them
@@ -20,6 +21,11 @@
 #define KSK_TIMELINE_PARENT_MAX 64u
 #define KSK_TIMELINE_WAIT_MAX 32u
 #define KSK_TIMELINE_RATE_MAX 64u
+/* Providers that announced something, of the policy and of older ones, and the
+ * keys of so many as a zone may have. */
+#define KSK_TIMELINE_ANNOUNCED_MAX 32u
+#define KSK_TIMELINE_ANNOUNCED_KEY_MAX \
+	(KSK_PROVIDER_COUNT_MAX * KSK_ANNOUNCED_KEY_MAX)
 
 /* A rate is kept in two fixed periods, the present and the one before, which
  * counts in proportion to the part of it that is still looked at. */
@@ -39,6 +45,10 @@ struct ksk_timeline {
 	struct ksk_ds ds[KSK_TIMELINE_DS_MAX];
 	struct ksk_history_parent parent[KSK_TIMELINE_PARENT_MAX];
 	struct ksk_history_wait wait[KSK_TIMELINE_WAIT_MAX];
+	/* Rows of their own, announced_body.h. */
+	struct ksk_history_announced announced[KSK_TIMELINE_ANNOUNCED_MAX];
+	struct ksk_history_announced_key
+		announced_key[KSK_TIMELINE_ANNOUNCED_KEY_MAX];
 	bool has_waits; /* those in force are known */
 	uint64_t zone_max_ttl, parent_ds_ttl;
 	size_t rate_count;

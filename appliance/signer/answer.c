@@ -191,6 +191,7 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	fill_tokens(signer, body);
 	fill_trouble(signer, client, now, body);
 	ksk_outlook_status(signer, client, now, body);
+	ksk_announce_watch_status(signer, client, now, body);
 	ksk_answer_encode(signer, ticket);
 }
 
@@ -247,28 +248,6 @@ fill_ksks(struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now,
 }
 
 static void
-fill_provider(const struct ksk_table *table,
-	const struct ksk_policy_provider *provider,
-	struct ksk_provider_entry *entry)
-{
-	memset(entry, 0, sizeof(*entry));
-	ksk_text_copy(entry->name, sizeof(entry->name), provider->name);
-	entry->state = provider->state;
-	for (uint32_t i = 0; i < provider->keys.count &&
-		entry->key_count < KSK_PROVIDER_KEY_MAX;
-		i++) {
-		const struct ksk_policy_key *key =
-			&table->keys[provider->keys.first + i];
-		struct ksk_provider_key_entry *out =
-			&entry->key[entry->key_count++];
-		out->ds = key->ds;
-		out->has_retired = key->retired != KSK_NEVER;
-		out->retired = out->has_retired ? key->retired : 0;
-		out->withdrawn = key->withdrawn != 0;
-	}
-}
-
-static void
 fill_types(const struct ksk_zone *zone, struct ksk_keys_reply *body)
 {
 	if ((zone->types & KSK_SIGNS_DNSKEY) != 0)
@@ -294,12 +273,6 @@ ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ksk_rules_window(zone, now, &body->window);
 	fill_types(zone, body);
 	fill_ksks(signer, zone, now, body);
-	for (uint32_t i = 0; i < zone->providers.count &&
-		body->provider_count < KSK_PROVIDER_COUNT_MAX;
-		i++)
-		fill_provider(table,
-			&table->providers[zone->providers.first + i],
-			&body->provider[body->provider_count++]);
 	for (uint32_t i = 0; i < zone->cosigners.count &&
 		body->cosigner_count < KSK_KSK_COUNT_MAX;
 		i++)

@@ -131,6 +131,8 @@ begin(struct ksk_flood_entry *entry, struct ksk_record *record,
 	*entry = (struct ksk_flood_entry){.begin_ms = now_ms};
 	memcpy(entry->pin, record->pin, KSK_PIN_LEN);
 	memcpy(entry->key, key, KSK_HASH_LEN);
+	if (!record->has_rrset)
+		return; /* there is none to be kept */
 	if (may_not_sign(record))
 		leave_set_out(record,
 			"the set is left out: this client may not sign the "

@@ -54,7 +54,8 @@ enum ksk_flood_verdict {
 
 /*
  * Looks at a refusal.
- * record: in, its REFUSAL record with pin, rrset, policy and rules; out, with
+ * record: in, its REFUSAL record with pin, policy, rules and rrset (without one
+ * the owner alone counts, and stands in record->rrset too); out, with
  * STAGE, what to stage: that, without its set where too much is kept or the
  * client may not sign the zone at all, or a REFUSALS record.
  * scratch: KSK_RECORD_MAX bytes at least. commits: ksk_journal_commits.

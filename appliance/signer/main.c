@@ -332,6 +332,7 @@ stop(struct ksk_signer *signer)
 	ksk_ignore(ksk_journal_commit(signer->journal, &fault));
 	ksk_timelines_free(&signer->timelines);
 	ksk_outlook_wipe(&signer->outlook);
+	ksk_announce_watch_wipe(&signer->announce_watch);
 	ksk_journal_close(&signer->journal);
 	ksk_audit_wipe(&signer->audit);
 	ksk_submit_wipe(&signer->submission);
@@ -377,6 +378,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	if (signer->pins_due && signer->frontend.fd >= 0)
 		signer->pins_due = !ksk_outbox_pins(signer);
 	ksk_state_review(signer, now_ms);
+	ksk_announce_watch_run(signer, now_ms);
 	return ksk_outbox_flush(signer);
 }
 

@@ -5,6 +5,7 @@
 #include "appliance/signer/outlook.h"
 
 #include "appliance/base/clock.h"
+#include "appliance/policy/announced.h"
 #include "appliance/signer/signer.h"
 
 #include <stdlib.h>
@@ -57,14 +58,84 @@ fill_key(const struct ksk_signer *signer, const struct ksk_zone *zone,
 		entry->exposed = 0;
 }
 
+/* ---- providers and their keys ---- */
+
+static void
+fill_announced(const struct ksk_history *history,
+	const struct ksk_policy_provider *provider, uint64_t now,
+	struct ksk_provider_entry *entry)
+{
+	const struct ksk_history_announced *a = ksk_announced_find(
+		history, provider->name);
+	struct ksk_announced_entry *out = &entry->announced;
+	entry->has_announced = provider->announced != 0;
+	if (!entry->has_announced)
+		return;
+	out->state = ksk_announced_state_of(a, provider, now);
+	if (a == NULL)
+		return;
+	out->serial = a->serial;
+	out->accepted = a->accepted;
+	out->not_before = a->not_before;
+	out->not_after = a->not_after;
+	out->record = a->record;
+}
+
+static void
+fill_provider(const struct ksk_table *table,
+	const struct ksk_policy_provider *provider,
+	struct ksk_provider_entry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	ksk_text_copy(entry->name, sizeof(entry->name), provider->name);
+	entry->state = provider->state;
+	for (uint32_t i = 0; i < provider->keys.count &&
+		entry->key_count < KSK_PROVIDER_KEY_MAX;
+		i++) {
+		const struct ksk_policy_key *key =
+			&table->keys[provider->keys.first + i];
+		struct ksk_provider_key_entry *out =
+			&entry->key[entry->key_count++];
+		out->ds = key->ds;
+		out->has_retired = key->retired != KSK_NEVER;
+		out->retired = out->has_retired ? key->retired : 0;
+		out->withdrawn = key->withdrawn != 0;
+		out->source = key->announced;
+	}
+}
+
+/* What the policy pins, and what is announced beside it. */
+static void
+fill_providers(const struct ksk_signer *signer, const struct ksk_zone *zone,
+	const struct ksk_history *history, uint64_t now,
+	struct ksk_keys_reply *body)
+{
+	const struct ksk_table *table = &signer->inforce.table;
+	struct ksk_view view;
+	ksk_view_take(&view, history, now, &table, &zone);
+	for (uint32_t i = 0; i < zone->providers.count &&
+		body->provider_count < KSK_PROVIDER_COUNT_MAX;
+		i++) {
+		const struct ksk_policy_provider *provider =
+			&table->providers[zone->providers.first + i];
+		struct ksk_provider_entry *entry =
+			&body->provider[body->provider_count++];
+		fill_provider(table, provider, entry);
+		fill_announced(history, provider, now, entry);
+	}
+}
+
 void
 ksk_outlook_keys(struct ksk_signer *signer, const struct ksk_zone *zone,
 	uint64_t now, struct ksk_keys_reply *body)
 {
 	struct ksk_timeline *timeline = find_timeline(signer, zone);
-	if (timeline == NULL)
+	const struct ksk_history *history = timeline == NULL
+		? NULL
+		: ksk_timeline_history(timeline);
+	fill_providers(signer, zone, history, now, body);
+	if (history == NULL)
 		return;
-	const struct ksk_history *history = ksk_timeline_history(timeline);
 	for (uint32_t i = 0; i < body->ksk_count; i++) {
 		struct ksk_ksk_entry *entry = &body->ksk[i];
 		uint32_t key = ksk_history_find(history, &entry->ds);

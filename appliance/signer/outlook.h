@@ -23,8 +23,9 @@ struct ksk_outlook {
 	uint64_t took_ms;  /* so long that lasted */
 };
 
-/* Fills what the history says into a keys reply whose KSKs and providers are
- * those of the zone, in its order. What can't be read stays left out. */
+/* Fills the providers of a keys reply, and what the history says into it. Its
+ * KSKs are those of the zone, in its order. What can't be read stays left out.
+ */
 void ksk_outlook_keys(struct ksk_signer *signer, const struct ksk_zone *zone,
 	uint64_t now, struct ksk_keys_reply *body);
 

@@ -9,6 +9,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/signer/announce.h"
 #include "appliance/signer/answer.h"
 #include "appliance/signer/check.h"
 #include "appliance/signer/journal_read.h"
@@ -168,6 +169,7 @@ unsupported(const struct ksk_request *request)
 	case KSK_OP_SIGN_SCHEDULE:
 	case KSK_OP_LAST_ANSWER:
 	case KSK_OP_JOURNAL_READ:
+	case KSK_OP_ANNOUNCE:
 	case KSK_OP_ADOPT:
 	case KSK_OP_POLICY_SHOW:
 	case KSK_OP_SUBMIT:
@@ -211,6 +213,9 @@ dispatch(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		return;
 	case KSK_OP_PART:
 		ksk_submit_part(signer, ticket, client, now_ms);
+		return;
+	case KSK_OP_ANNOUNCE:
+		ksk_announce_take(signer, ticket, client, now_ms);
 		return;
 	default:
 		ksk_pipeline_take_turn(signer, ticket, client, now_ms);

@@ -7,6 +7,7 @@
 #define KSK_SIGNER_SIGNER_H
 
 #include "appliance/signer/anchorage.h"
+#include "appliance/signer/announce_watch.h"
 #include "appliance/signer/audit.h"
 #include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
@@ -33,6 +34,7 @@ struct ksk_signer {
 	struct ksk_journal *journal;
 	struct ksk_timelines *timelines;
 	struct ksk_outlook outlook;
+	struct ksk_announce_watch announce_watch;
 	struct ksk_idempotency idempotency;
 	bool policy_unrecorded; /* committed, but its record is not written */
 	struct ksk_tickets *tickets;

@@ -5,6 +5,7 @@
  */
 #include "appliance/signer/timeline.h"
 
+#include "appliance/signer/timeline_announced.h"
 #include "appliance/signer/timeline_internal.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@
 struct ksk_timelines {
 	struct ksk_journal *journal; /* borrowed */
 	size_t put;                  /* its statement */
-	uint64_t used;               /* counts uses */
-	struct ksk_timeline *place;  /* PLACE_COUNT */
+	size_t announced_put, announced_drop;
+	uint64_t used;              /* counts uses */
+	struct ksk_timeline *place; /* PLACE_COUNT */
 	struct ksk_timeline *bucket[BUCKET_COUNT];
 	struct ksk_buf body; /* owned, room for the longest row */
 };
@@ -60,6 +62,9 @@ ksk_timelines_new(struct ksk_journal *journal,
 		"INSERT INTO timeline VALUES(?, ?, ?) ON CONFLICT(zone) DO"
 		" UPDATE SET expires = excluded.expires, body = excluded.body",
 		&t->put, fault);
+	if (err == KSK_OK)
+		err = ksk_announced_begin(
+			journal, &t->announced_put, &t->announced_drop, fault);
 	if (err != KSK_OK)
 		goto out;
 	*out_timelines = t;
@@ -83,9 +88,17 @@ ksk_timelines_free(struct ksk_timelines **timelines)
 }
 
 struct ksk_journal *
-ksk_timelines_journal(struct ksk_timelines *timelines)
+ksk_timelines_journal(const struct ksk_timelines *timelines)
 {
 	return timelines->journal;
+}
+
+void
+ksk_timelines_announced(const struct ksk_timelines *timelines, size_t *out_put,
+	size_t *out_drop)
+{
+	*out_put = timelines->announced_put;
+	*out_drop = timelines->announced_drop;
 }
 
 /* ---- which are in memory ---- */
@@ -156,8 +169,10 @@ take_row(void *ctx, const struct ksk_value *column, size_t column_count)
 {
 	struct read_row *read = ctx;
 	(void)column_count;
-	read->err = ksk_timeline_read(column[0].bytes, read->timeline);
-	return false;
+	read->err = column[1].number == 0
+		? ksk_timeline_read(column[0].bytes, read->timeline)
+		: ksk_announced_read(column[0].bytes, read->timeline);
+	return read->err == KSK_OK;
 }
 
 static enum ksk_err
@@ -169,8 +184,9 @@ read_row(struct ksk_timelines *timelines, const struct ksk_name *zone,
 	struct read_row read = {.timeline = out, .err = KSK_OK};
 	ksk_timeline_clear(out, zone);
 	enum ksk_err err = ksk_journal_query(timelines->journal,
-		"SELECT body FROM timeline WHERE zone = ?", &key, 1, take_row,
-		&read, fault);
+		"SELECT body, 0 FROM timeline WHERE zone = ?1 UNION ALL"
+		" SELECT body, 1 FROM announced WHERE zone = ?1",
+		&key, 1, take_row, &read, fault);
 	if (err != KSK_OK || read.err == KSK_OK)
 		return err;
 	char text[KSK_NAME_TEXT_CAP];
@@ -239,6 +255,13 @@ ksk_timelines_stage(struct ksk_timelines *timelines,
 	if (ksk_journal_stage_row(
 		    timelines->journal, timelines->put, values, 3) != KSK_OK)
 		abort(); /* ksk_timelines_has_room */
+	ksk_timelines_mark(timelines, timeline);
+}
+
+void
+ksk_timelines_mark(
+	const struct ksk_timelines *timelines, struct ksk_timeline *timeline)
+{
 	timeline->staged = ksk_journal_commits(timelines->journal) + 1;
 }
 

@@ -9,6 +9,15 @@
 #include "appliance/signer/timeline.h"
 
 /* Returns the journal, borrowed. */
-struct ksk_journal *ksk_timelines_journal(struct ksk_timelines *timelines);
+struct ksk_journal *ksk_timelines_journal(
+	const struct ksk_timelines *timelines);
+
+/* Gives the statements of ksk_announced_begin. */
+void ksk_timelines_announced(const struct ksk_timelines *timelines,
+	size_t *out_put, size_t *out_drop);
+
+/* A row that belongs to the timeline was staged. */
+void ksk_timelines_mark(
+	const struct ksk_timelines *timelines, struct ksk_timeline *timeline);
 
 #endif
