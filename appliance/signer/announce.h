@@ -5,7 +5,8 @@
  * the provider's signature is checked here, in the process that keeps the
  * journal. An announcement is in force from its record on, and both are
  * durable before the reply leaves.
- * Tests: tests/integration/test_announce.py
+ * Tests: tests/integration/test_announce.py,
+ * tests/unit/test_timeline_announced.c
  */
 #ifndef KSK_SIGNER_ANNOUNCE_H
 #define KSK_SIGNER_ANNOUNCE_H

@@ -6,6 +6,8 @@
  */
 #include "appliance/signer/timeline_announced.h"
 
+#include "appliance/signer/announce.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -325,6 +327,40 @@ providers_that_are_gone_make_room(void **state)
 	assert_non_null(ksk_announced_find(&t.timeline->history, "more"));
 }
 
+/* Lower only, durable, and nothing else of what was announced changes. */
+static void
+a_serial_begins_anew(void **state)
+{
+	struct ksk_signer *signer = calloc(1, sizeof(*signer));
+	struct ksk_fault fault = {""};
+	const struct ksk_history_announced *entry;
+
+	(void)state;
+	assert_non_null(signer);
+	signer->journal = t.journal;
+	signer->timelines = t.timelines;
+	assert_int_equal(
+		ksk_announce_reset_serial(signer, &t.zone, "alpha", 0, &fault),
+		KSK_ERR_NOT_FOUND);
+	say("alpha", 7, 10, 2);
+	take();
+	assert_int_equal(
+		ksk_announce_reset_serial(signer, &t.zone, "alpha", 7, &fault),
+		KSK_ERR_BAD_INPUT);
+	assert_non_null(strstr(fault.text, "lower"));
+	assert_int_equal(ksk_journal_staged(t.journal), 0);
+	assert_int_equal(
+		ksk_announce_reset_serial(signer, &t.zone, "alpha", 3, &fault),
+		KSK_OK);
+	assert_int_equal(ksk_journal_commit(t.journal, &fault), KSK_OK);
+	free(signer);
+	reopen();
+	entry = ksk_announced_find(&t.timeline->history, "alpha");
+	assert_int_equal(entry->serial, 3);
+	assert_int_equal(entry->keys.count, 2);
+	assert_int_equal(entry->record, 77);
+}
+
 static void
 damaged_bodies_are_refused(void **state)
 {
@@ -381,6 +417,7 @@ main(void)
 		TEST(keys_that_stand_in_a_set_are_kept),
 		TEST(limits_hold),
 		TEST(providers_that_are_gone_make_room),
+		TEST(a_serial_begins_anew),
 		TEST(damaged_bodies_are_refused),
 	};
 
