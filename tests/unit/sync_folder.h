@@ -9,6 +9,7 @@
 #include "client/sync_config.h"
 
 #include <glob.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

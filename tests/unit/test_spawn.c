@@ -6,6 +6,7 @@
 #include "client/spawn.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,25 @@ moves_more_than_a_pipe_holds(void **state)
 	assert_int_equal(run(argv, text, 30000, &spawn, &fault), KSK_OK);
 	assert_int_equal(spawn.out_len, len);
 	assert_int_equal(spawn.status, 0);
+	free(spawn.out);
+	free(text);
+}
+
+static void
+need_not_read(void **state)
+{
+	const char *const argv[] = SHELL("exec 0<&-; sleep 0.2; exit 5");
+	size_t len = 1024 * 1024;
+	char *text = malloc(len + 1);
+	struct ksk_spawn spawn;
+	struct ksk_fault fault;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', len);
+	text[len] = '\0';
+	assert_int_equal(run(argv, text, 30000, &spawn, &fault), KSK_OK);
+	assert_int_equal(spawn.status, 5);
 	free(spawn.out);
 	free(text);
 }
@@ -143,12 +163,16 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gives_input_and_takes_output),
 		cmocka_unit_test(moves_more_than_a_pipe_holds),
+		cmocka_unit_test(need_not_read),
 		cmocka_unit_test(tells_a_signal),
 		cmocka_unit_test(refuses_a_program_that_is_not_there),
 		cmocka_unit_test(kills_what_takes_too_long),
 		cmocka_unit_test(waits_for_nobody_who_was_left_behind),
 		cmocka_unit_test(refuses_too_much),
 	};
+	/* As kskctl does. */
+	struct sigaction act = {.sa_handler = SIG_IGN};
 
+	(void)sigaction(SIGPIPE, &act, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
