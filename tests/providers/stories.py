@@ -84,6 +84,9 @@ class Stories(unittest.TestCase):
         old = ap.key_tag(b.a.ksks["ksk1"])
         self.until(lambda out: all(
             old not in p.tags() for p in b.providers))
+        # BIND may drop our RRSIGs over CDS a moment after DNSKEY changed, and
+        # signs CDS with its own ZSK alone; the next runs mend that.
+        self.until(lambda out: b.check().returncode == 0)
         self.assertEqual(b.matrix(labels=("ksk2",)), {})
         self.assertEqual(b.check().returncode, 0, b.check().out)
 
