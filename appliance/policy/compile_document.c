@@ -55,6 +55,9 @@ struct doc {
 	char *record;
 	char *record_hash;
 	char *nonce;
+	char *zone;
+	char *provider;
+	char *serial;
 };
 
 /* Text lengths only keep nonsense out. */
@@ -134,6 +137,9 @@ static const cyaml_schema_field_t authorise_fields[] = {
 	TEXT("record", REQ, struct doc, record),
 	TEXT("record-hash", REQ, struct doc, record_hash),
 	TEXT("nonce", REQ, struct doc, nonce),
+	TEXT("zone", OPT, struct doc, zone),
+	TEXT("provider", OPT, struct doc, provider),
+	TEXT("serial", OPT, struct doc, serial),
 	CYAML_FIELD_END,
 };
 
@@ -278,24 +284,30 @@ next_taken(struct ksk_work *work, struct ksk_document *out)
 	return NULL;
 }
 
+/* out: length, then wire form. */
 static void
-compile_key(struct ksk_work *work, const struct ksk_at *at,
-	const struct doc_key *doc, struct ksk_taken *out)
+compile_zone(struct ksk_work *work, const struct ksk_at *at, const char *text,
+	uint8_t out[KSK_NAME_MAX + 1])
 {
 	struct ksk_name name;
 	struct ksk_fault why = {""};
 
-	out->is_key = 1;
-	(void)ksk_value_ds(work, at, "ds", doc->ds, 0, &out->ds);
-	if (doc->zone == NULL)
-		return;
-	if (ksk_name_from_text(doc->zone, strlen(doc->zone), &name, &why) !=
-		KSK_OK) {
+	if (ksk_name_from_text(text, strlen(text), &name, &why) != KSK_OK) {
 		ksk_work_fault(work, at, "zone", "%s", why.text);
 		return;
 	}
-	out->zone[0] = name.len;
-	memcpy(out->zone + 1, name.wire, name.len);
+	out[0] = name.len;
+	memcpy(out + 1, name.wire, name.len);
+}
+
+static void
+compile_key(struct ksk_work *work, const struct ksk_at *at,
+	const struct doc_key *doc, struct ksk_taken *out)
+{
+	out->is_key = 1;
+	(void)ksk_value_ds(work, at, "ds", doc->ds, 0, &out->ds);
+	if (doc->zone != NULL)
+		compile_zone(work, at, doc->zone, out->zone);
 }
 
 static void
@@ -338,12 +350,36 @@ compile_withdraw(
 /* ---- authorise ---- */
 
 static void
+compile_serial(
+	struct ksk_work *work, const struct doc *doc, struct ksk_authorise *out)
+{
+	const bool all = doc->zone != NULL && doc->provider != NULL &&
+		doc->serial != NULL;
+	const bool none = doc->zone == NULL && doc->provider == NULL &&
+		doc->serial == NULL;
+
+	if (out->act == KSK_ACT_SERIAL ? !all : !none) {
+		ksk_work_fault(work, NULL, "act",
+			"reset-serial needs `zone`, `provider` and `serial`, "
+			"and the others have none of these");
+		return;
+	}
+	if (none)
+		return;
+	compile_zone(work, NULL, doc->zone, out->zone);
+	(void)ksk_value_label(
+		work, NULL, "provider", doc->provider, out->provider);
+	(void)ksk_value_uint(
+		work, NULL, "serial", doc->serial, 0, INT64_MAX, &out->serial);
+}
+
+static void
 compile_authorise(
 	struct ksk_work *work, const struct doc *doc, struct ksk_document *out)
 {
 	/* In the order of enum ksk_act. */
 	static const char *const acts[] = {
-		"accept-restore", "accept-clock", NULL};
+		"accept-restore", "accept-clock", "reset-serial", NULL};
 	struct ksk_authorise *a = &out->authorise;
 	unsigned act = 0;
 
@@ -357,6 +393,7 @@ compile_authorise(
 		a->record_hash, KSK_HASH_LEN);
 	(void)ksk_value_hex(
 		work, NULL, "nonce", doc->nonce, a->nonce, KSK_NONCE_LEN);
+	compile_serial(work, doc, a);
 }
 
 /* ---- all ---- */

@@ -69,6 +69,19 @@ is_taken(const struct ksk_taken *t)
 }
 
 static bool
+is_authorise(const struct ksk_authorise *a)
+{
+	struct ksk_name name;
+
+	if (a->act != KSK_ACT_SERIAL)
+		return a->act <= KSK_ACT_CLOCK;
+	return memchr(a->provider, 0, sizeof(a->provider)) != NULL &&
+		a->serial <= INT64_MAX && a->zone[0] != 0 &&
+		ksk_name_from_wire(
+			ksk_span_of(a->zone + 1, a->zone[0]), &name) == KSK_OK;
+}
+
+static bool
 is_document(const struct ksk_document *d)
 {
 	switch (d->kind) {
@@ -82,7 +95,7 @@ is_document(const struct ksk_document *d)
 				return false;
 		return true;
 	case KSK_DOCUMENT_AUTHORISE:
-		return d->authorise.act <= KSK_ACT_CLOCK;
+		return is_authorise(&d->authorise);
 	default:
 		return false;
 	}

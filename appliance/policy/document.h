@@ -47,6 +47,7 @@ struct ksk_taken {
 enum ksk_act {
 	KSK_ACT_RESTORE = 0, /* sign by the journal as it is */
 	KSK_ACT_CLOCK = 1,   /* believe the clock */
+	KSK_ACT_SERIAL = 2,  /* take lower serials of a provider again */
 };
 
 struct ksk_authorise {
@@ -55,6 +56,11 @@ struct ksk_authorise {
 	uint64_t record;                   /* a record of this journal … */
 	uint8_t record_hash[KSK_HASH_LEN]; /* … and its chain hash */
 	uint8_t nonce[KSK_NONCE_LEN];      /* taken once */
+	/* Of SERIAL: announcements of this provider for this zone must have a
+	 * higher one. */
+	uint8_t zone[KSK_NAME_MAX + 1]; /* length, then wire form */
+	char provider[KSK_LABEL_CAP];
+	uint64_t serial;
 };
 
 struct ksk_document {

@@ -7,10 +7,13 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/policy/announced.h"
+#include "appliance/signer/announce.h"
 #include "appliance/signer/control.h"
 #include "appliance/signer/hold.h"
 #include "appliance/signer/load.h"
 #include "appliance/signer/office.h"
+#include "appliance/signer/past.h"
 
 #include <string.h>
 
@@ -142,13 +145,62 @@ is_of_journal(struct ksk_signer *signer, struct ksk_authorise *a)
 		same;
 }
 
+static struct ksk_name
+zone_of(const struct ksk_authorise *a)
+{
+	struct ksk_name name = {.len = a->zone[0]};
+
+	memcpy(name.wire, a->zone + 1, a->zone[0]);
+	return name;
+}
+
+/* A provider whose serials are to begin anew has announced something. */
+static void
+judge_serial(struct ksk_signer *signer, const struct ksk_authorise *a,
+	struct ksk_refusals *refusals)
+{
+	const struct ksk_history_announced *last = NULL;
+	struct ksk_timeline *timeline = NULL;
+	struct ksk_fault fault = {.text = ""};
+	struct ksk_name name = zone_of(a);
+
+	if (ksk_table_zone_find(&signer->inforce.table, &name) != NULL &&
+		ksk_past_find(signer, &name, &timeline, &fault) == KSK_OK)
+		last = ksk_announced_find(
+			ksk_timeline_history(timeline), a->provider);
+	if (last == NULL)
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"the provider %s has announced nothing for this zone",
+			a->provider);
+	else if (a->serial >= last->serial)
+		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
+			"the serial of the provider %s is %llu; it can only "
+			"be set to a lower one",
+			a->provider, (unsigned long long)last->serial);
+}
+
+/* Returns true if something is held for the reason that the document ends. */
+static bool
+is_wanted(struct ksk_signer *signer, const struct ksk_authorise *a)
+{
+	const char *why;
+
+	switch ((enum ksk_act)a->act) {
+	case KSK_ACT_RESTORE:
+		return ksk_anchorage_state(signer, &why) == KSK_STATE_RESTORED;
+	case KSK_ACT_CLOCK:
+		return signer->clock.held;
+	case KSK_ACT_SERIAL:
+		break;
+	}
+	return true;
+}
+
 static void
 judge_authorise(struct ksk_signer *signer, struct ksk_refusals *refusals)
 {
 	struct ksk_authorise *a = &signer->submission.value.authorise;
-	const char *why;
-	bool restored = ksk_anchorage_state(signer, &why) == KSK_STATE_RESTORED;
-	bool wanted = a->act == KSK_ACT_RESTORE ? restored : signer->clock.held;
+	bool wanted = is_wanted(signer, a);
 
 	if (!wanted)
 		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
@@ -165,6 +217,8 @@ judge_authorise(struct ksk_signer *signer, struct ksk_refusals *refusals)
 	if (ksk_office_knows_nonce(&signer->office, a->nonce))
 		ksk_approve_refuse(refusals, KSK_APPROVE_AUTHORISE,
 			"the nonce was used before; each document has its own");
+	if (a->act == KSK_ACT_SERIAL)
+		judge_serial(signer, a, refusals);
 }
 
 bool
@@ -211,6 +265,27 @@ narrow_now(struct ksk_signer *signer)
 	ksk_inforce_wipe(&signer->inforce);
 }
 
+static enum ksk_err
+stage_authorise(struct ksk_signer *signer, struct ksk_record *record)
+{
+	static const char *const texts[] = {"restore", "clock", "serial"};
+	const struct ksk_authorise *a = &signer->submission.value.authorise;
+	struct ksk_fault fault = {.text = ""};
+	enum ksk_err err;
+
+	record->kind = KSK_RECORD_ACCEPT;
+	record->text = texts[a->act];
+	if (a->act == KSK_ACT_SERIAL) {
+		record->has_owner = true;
+		record->owner = zone_of(a);
+		err = ksk_announce_reset_serial(
+			signer, &record->owner, a->provider, a->serial, &fault);
+		if (err != KSK_OK)
+			return err;
+	}
+	return ksk_office_stage_nonce(signer, a->nonce);
+}
+
 /* Rows first: a record without them would be one too many. */
 static enum ksk_err
 stage_rows(struct ksk_signer *signer, struct ksk_record *record)
@@ -228,11 +303,7 @@ stage_rows(struct ksk_signer *signer, struct ksk_record *record)
 		return ksk_office_stage_withdrawals(
 			signer, &signer->office.withdrawals);
 	case KSK_DOCUMENT_AUTHORISE:
-		record->kind = KSK_RECORD_ACCEPT;
-		record->text = s->value.authorise.act == KSK_ACT_RESTORE
-			? "restore"
-			: "clock";
-		return ksk_office_stage_nonce(signer, s->value.authorise.nonce);
+		return stage_authorise(signer, record);
 	case KSK_DOCUMENT_POLICY:
 		break;
 	}
@@ -280,10 +351,16 @@ ksk_submit_stage(struct ksk_signer *signer, struct ksk_fault *fault)
 static void
 take_effect_authorise(struct ksk_signer *signer)
 {
-	if (signer->submission.value.authorise.act == KSK_ACT_RESTORE)
+	switch ((enum ksk_act)signer->submission.value.authorise.act) {
+	case KSK_ACT_RESTORE:
 		ksk_anchorage_accept(signer);
-	else
+		break;
+	case KSK_ACT_CLOCK:
 		ksk_hold_accept_clock(signer);
+		break;
+	case KSK_ACT_SERIAL:
+		break; /* the row that was written is what counts */
+	}
 }
 
 void

@@ -12,6 +12,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
 import quorum as q  # noqa: E402
+from test_announce import ANNOUNCE, Signer  # noqa: E402
 from test_clock import with_clock  # noqa: E402
 
 ZONE = "lab.example."
@@ -198,6 +199,57 @@ class Journal(Held):
         ap.wait_for(lambda: self.state() == 0)
         self.assertEqual(self.sign()[2], ap.DONE)
         self.refused(self.authorise(text), "authorise")
+
+
+class Serial(Held):
+    """A provider that lost its counter announces again."""
+
+    def setUp(self):
+        super().setUp()
+        a = self.a
+        self.provider = Signer(a.dir, "gamma")
+        self.zsk = ap.Zsk(a.path("zsk9"), ZONE)
+        a.add_client("carrier", may="announce")
+        zone = list(a.zones[0])
+        zone[3] = ("auto", "carrier")
+        a.zones[0] = tuple(zone)
+        self.second = a.signed_policy_text(
+            q.hash_of(self.policy), not_after=q.later(30 * DAY)).replace(
+            "    providers:\n", "    providers:\n      - {name: gamma, state: "
+            "joining, source: announced, max-keys: 2, certificate: "
+            f"\"{self.provider.yaml}\"}}\n")
+        self.done(a.submit_text(q.POLICY, self.second, ["anna", "bert"]))
+
+    def announce(self, serial):
+        text = (f"kind: announcement\nzone: {ZONE}\nprovider: gamma\n"
+                f"serial: {serial}\nnot-before: {q.later(-DAY)}\n"
+                f"not-after: {q.later(30 * DAY)}\n\n"
+                f"{ap.dnskey_line(ZONE, self.zsk.rdata)}\n")
+        with self.a.peer("carrier") as p:
+            return p.ask(ANNOUNCE, {1: self.provider.sign(text)})
+
+    def test_operators_let_it_begin_anew(self):
+        more = {"zone": ZONE, "provider": "gamma", "serial": 3}
+        self.refused(self.authorise(self.text("reset-serial", **more)),
+                     "authorise")
+        self.done(self.announce(1000))
+        self.refused(self.announce(7), "serial")
+        for changed in ({"serial": 1000}, {"provider": "alpha"},
+                        {"zone": "other.example."},
+                        {"record_hash": "0" * 64}):
+            self.refused(self.authorise(self.text("reset-serial", **{
+                **more, **changed})), "authorise")
+        self.refused(self.authorise(self.text("reset-serial")), "document")
+        text = self.text("reset-serial", **more)
+        self.refused(self.authorise(text, ["anna"]), "quorum")
+        self.refused(self.announce(7), "serial")
+        self.done(self.authorise(text))
+        self.refused(self.announce(3), "serial")
+        self.done(self.announce(7))
+        self.refused(self.authorise(text), "authorise")
+        self.a.stop()
+        self.a.start()
+        self.refused(self.announce(7 - 1), "serial")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@
 	"act: accept-clock\njournal: " ID "\nrecord: 41\nrecord-hash: " HASH \
 	"\nnonce: " A "\n"
 
+#define SERIAL \
+	HEAD("authorise") \
+	"act: reset-serial\nzone: lab.example.\nprovider: alpha\n" \
+	"serial: 7\njournal: " ID "\nrecord: 41\nrecord-hash: " HASH \
+	"\nnonce: " A "\n"
+
 static struct ksk_document document;
 static struct ksk_faults faults;
 
@@ -169,6 +175,12 @@ test_authorise(void **state)
 	assert_int_equal(document.authorise.record, 41);
 	assert_int_equal(document.authorise.nonce[0], 0xaa);
 	assert_int_equal(document.not_after, 1893456000);
+	good(KSK_DOCUMENT_AUTHORISE, SERIAL);
+	assert_int_equal(document.authorise.act, KSK_ACT_SERIAL);
+	assert_string_equal(document.authorise.provider, "alpha");
+	assert_int_equal(document.authorise.serial, 7);
+	assert_int_equal(document.authorise.zone[0], 13);
+	bad(KSK_DOCUMENT_AUTHORISE, AUTHORISE "serial: 7\n", "have none");
 	bad(KSK_DOCUMENT_AUTHORISE,
 		HEAD("authorise") "act: sign\n"
 				  "journal: " ID
@@ -267,7 +279,7 @@ test_values_out_of_range_are_refused(void **state)
 		offsetof(struct ksk_document, taken[1].ds.digest_len), 200);
 	expect_damage(offsetof(struct ksk_document, taken[2].may), 63);
 	good(KSK_DOCUMENT_AUTHORISE, AUTHORISE);
-	expect_damage(offsetof(struct ksk_document, authorise.act), 2);
+	expect_damage(offsetof(struct ksk_document, authorise.act), 3);
 }
 
 static void
