@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * accept - a person's word that ends a hold: writes one line into the file
- * "accept" beside the journal, which the signer takes within a second
- * (appliance/signer/accept.h). What the line must name is what `kskctl status`
+ * that kskd.yaml names (`accept`). kskd passes it to the signer at its next
+ * reload or start (appliance/signer/accept.h). What the line must name is what `kskctl status`
  * shows, so that nobody accepts what they have not looked at.
  */
 #include "appliance/admin/admin.h"
@@ -62,7 +62,6 @@ check_words(struct word *w)
 static enum ksk_exit
 write_line(const char *config_path, const struct word *w)
 {
-	char folder[KSK_PATH_CAP], path[KSK_PATH_CAP + sizeof("/accept")];
 	char line[512], until[KSK_TIME_CAP];
 	struct ksk_fault fault = {""};
 	struct ksk_config config;
@@ -78,9 +77,6 @@ write_line(const char *config_path, const struct word *w)
 			"submit");
 		return KSK_EXIT_USAGE;
 	}
-	if (!ksk_folder_of(config.journal, folder))
-		return KSK_EXIT_CONFIG;
-	(void)snprintf(path, sizeof(path), "%s/accept", folder);
 	ksk_time_text(until, ksk_clock_now() + w->seconds);
 	len = w->number == NULL
 		? snprintf(line, sizeof(line), "accept-clock %s %s\n",
@@ -88,12 +84,14 @@ write_line(const char *config_path, const struct word *w)
 		: snprintf(line, sizeof(line),
 			  "accept-restore %s %" PRIu64 " %s %s\n", w->journal,
 			  w->record, w->hash, until);
-	r = ksk_file_replace(path, ksk_span_of(line, (size_t)len), &fault);
+	r = ksk_file_replace(
+		config.accept, ksk_span_of(line, (size_t)len), &fault);
 	if (r != KSK_OK)
 		return ksk_fail(KSK_EXIT_FILE, r, &fault);
-	ksk_say("written to %s, good until %s; kskd takes it within a second "
-		"and logs \"accepted\" or why not",
-		path, until);
+	ksk_say("written to %s, good until %s; kskd takes it when it is "
+		"reloaded (systemctl reload kskd) or started, and logs "
+		"\"accepted\" or why not",
+		config.accept, until);
 	return KSK_EXIT_OK;
 }
 

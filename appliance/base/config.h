@@ -54,6 +54,7 @@ struct ksk_config_user {
  *	state: /var/lib/ksk                   appliance-id, PIN marks
  *	policy: /etc/ksk/policy.yaml
  *	keymap: /etc/ksk/keymap
+ *	accept: /etc/ksk/accept               a person's words; may be missing
  *	tls: {key: /etc/ksk/tls.key, certificate: /etc/ksk/tls.crt}
  *	users: {frontend: ksk-frontend, signer: ksk-signer,
  *	        token: ksk-token, policy: ksk-policy}    names or numbers;
@@ -84,6 +85,7 @@ struct ksk_config {
 	char state[KSK_PATH_CAP];
 	char policy[KSK_PATH_CAP];
 	char keymap[KSK_PATH_CAP];
+	char accept[KSK_PATH_CAP];
 	char tls_key[KSK_PATH_CAP];
 	char tls_certificate[KSK_PATH_CAP];
 	struct ksk_config_user frontend, signer, policy_user;

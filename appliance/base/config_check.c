@@ -15,6 +15,7 @@
 #define STATE_DEFAULT "/var/lib/ksk"
 #define POLICY_DEFAULT KSK_SYSCONFDIR "/policy.yaml"
 #define KEYMAP_DEFAULT KSK_SYSCONFDIR "/keymap"
+#define ACCEPT_DEFAULT KSK_SYSCONFDIR "/accept"
 #define TLS_KEY_DEFAULT KSK_SYSCONFDIR "/tls.key"
 #define TLS_CERTIFICATE_DEFAULT KSK_SYSCONFDIR "/tls.crt"
 #define JOURNAL_DEFAULT "/journal/journal.db" /* below state */
@@ -104,6 +105,9 @@ check_paths(const struct ksk_config_reader *r,
 		(err = ksk_config_path(r, "keymap",
 			 or_default(text->keymap, KEYMAP_DEFAULT),
 			 c->keymap)) != KSK_OK ||
+		(err = ksk_config_path(r, "accept",
+			 or_default(text->accept, ACCEPT_DEFAULT),
+			 c->accept)) != KSK_OK ||
 		(err = ksk_config_path(r, "tls.key",
 			 or_default(tls->key, TLS_KEY_DEFAULT), c->tls_key)) !=
 			KSK_OK)

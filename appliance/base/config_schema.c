@@ -129,6 +129,7 @@ static const cyaml_schema_field_t top_fields[] = {
 	TOP_TEXT(state, OPTIONAL, PATH_MAX_LEN),
 	TOP_TEXT(policy, OPTIONAL, PATH_MAX_LEN),
 	TOP_TEXT(keymap, OPTIONAL, PATH_MAX_LEN),
+	TOP_TEXT(accept, OPTIONAL, PATH_MAX_LEN),
 	TOP_PART(tls, tls_fields),
 	TOP_PART(users, users_fields),
 	TOP_PART(authority, authority_fields),

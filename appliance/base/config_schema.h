@@ -77,6 +77,7 @@ struct ksk_config_text {
 	char *state;
 	char *policy;
 	char *keymap;
+	char *accept;
 	struct ksk_config_text_tls *tls;
 	struct ksk_config_text_users *users;
 	struct ksk_config_text_authority *authority;

@@ -33,7 +33,11 @@ struct ksk_start_frontend {
 /* Clients that kskd.yaml lets submit. */
 #define KSK_BOOTSTRAP_MAX 8u
 
-/* Descriptors: 0 policy table (sealed memfd), unless quorum. The journal is opened by path
+/* The longest file accept: some lines of words. */
+#define KSK_ACCEPT_MAX 4096u
+
+/* Descriptors: 0 policy table, 1 a person's words (signer/accept.h), both
+ * sealed memfds; the same come with PREPARE. None of them with a quorum. The journal is opened by path
  * under its own uid. */
 struct ksk_start_signer {
 	uint8_t appliance[KSK_ID_LEN];

@@ -3,17 +3,19 @@
 #include "appliance/signer/accept.h"
 
 #include "appliance/base/log.h"
-#include "appliance/base/start.h"
 #include "appliance/base/yaml.h"
 
-#include <fcntl.h>
-#include <stdio.h>
+#include <errno.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_MAX 4096u
 #define WORD_MAX 5u
+
+/* Lines about the clock that are remembered; each has an end besides. */
+#define USED_MAX 16u
+static const char used_name[] = "accepted-lines";
 
 struct line {
 	size_t count;
@@ -79,115 +81,137 @@ read_line(const struct line *l, const uint8_t journal[KSK_ID_LEN],
 	return NULL;
 }
 
-unsigned
-ksk_accept_read(struct ksk_span text, const uint8_t journal[KSK_ID_LEN],
-	struct ksk_head head, uint64_t now, struct ksk_fault *fault)
+static void
+digest(struct ksk_span line, uint8_t out[KSK_HASH_LEN])
 {
-	unsigned out = KSK_ACCEPTED_NOTHING;
+	if (EVP_Digest(line.data, line.len, out, NULL, EVP_sha256(), NULL) != 1)
+		abort(); /* OpenSSL has SHA-256 */
+}
+
+void
+ksk_accept_read(struct ksk_span text, const uint8_t journal[KSK_ID_LEN],
+	struct ksk_head head, uint64_t now, struct ksk_accept_found *out,
+	struct ksk_fault *fault)
+{
 	size_t start = 0, number = 1;
 
+	*out = (struct ksk_accept_found){.what = KSK_ACCEPTED_NOTHING};
 	fault->text[0] = '\0';
 	for (size_t i = 0; i <= text.len; i++) {
 		struct line l = {.count = 0};
 		const char *why = "it is not made of words and single blanks";
+		struct ksk_span one = ksk_span_of(text.data + start, i - start);
+		unsigned what = KSK_ACCEPTED_NOTHING;
 
 		if (i < text.len && text.data[i] != '\n')
 			continue;
-		if (i > start) {
-			if (split(ksk_span_of(text.data + start, i - start),
-				    &l))
-				why = read_line(&l, journal, head, now, &out);
-			if (why != NULL)
-				ksk_fault_set(fault,
-					"line %zu of the file accept is not "
-					"taken: %s",
-					number, why);
-		}
+		if (one.len > 0 && split(one, &l))
+			why = read_line(&l, journal, head, now, &what);
+		if (one.len > 0 && why != NULL)
+			ksk_fault_set(fault,
+				"line %zu of the file accept is not taken: %s",
+				number, why);
+		if (what == KSK_ACCEPTED_CLOCK)
+			digest(one, out->clock_line);
+		out->what |= what;
 		start = i + 1;
 		number++;
 	}
-	return out;
+}
+
+/* ---- lines that were taken ---- */
+
+static enum ksk_err
+read_used(struct ksk_journal *journal, struct ksk_buf *out)
+{
+	struct ksk_fault fault;
+	enum ksk_err err = ksk_journal_state_get(
+		journal, used_name, out, &fault);
+
+	return err == KSK_ERR_NOT_FOUND ? KSK_OK : err;
+}
+
+/* What can't be known counts as taken. */
+static bool
+is_used(struct ksk_journal *journal, const uint8_t line[KSK_HASH_LEN])
+{
+	uint8_t room[USED_MAX * KSK_HASH_LEN];
+	struct ksk_buf used = ksk_buf_of(room, sizeof(room));
+
+	if (read_used(journal, &used) != KSK_OK)
+		return true;
+	for (size_t at = 0; at + KSK_HASH_LEN <= used.len; at += KSK_HASH_LEN)
+		if (memcmp(room + at, line, KSK_HASH_LEN) == 0)
+			return true;
+	return false;
+}
+
+enum ksk_err
+ksk_accept_remember(
+	struct ksk_journal *journal, const uint8_t line[KSK_HASH_LEN])
+{
+	uint8_t room[(USED_MAX + 1) * KSK_HASH_LEN];
+	struct ksk_buf used = ksk_buf_of(room, USED_MAX * KSK_HASH_LEN);
+	enum ksk_err err = read_used(journal, &used);
+	struct ksk_span all;
+
+	if (err != KSK_OK)
+		return err;
+	memcpy(room + used.len, line, KSK_HASH_LEN);
+	all = ksk_span_of(room, used.len + KSK_HASH_LEN);
+	if (all.len > used.cap)
+		all = ksk_span_of(room + KSK_HASH_LEN, used.cap);
+	return ksk_journal_state_set(journal, used_name, all);
 }
 
 /* ---- the file ---- */
 
-static bool
-path_of(const char *journal_path, char out[KSK_PATH_CAP])
+enum ksk_err
+ksk_accept_take(int fd, struct ksk_accept *out)
 {
-	const char *slash = strrchr(journal_path, '/');
-	int n = slash == NULL
-		? -1
-		: snprintf(out, KSK_PATH_CAP, "%.*s/accept",
-			  (int)(slash - journal_path), journal_path);
-
-	return n > 0 && (size_t)n < KSK_PATH_CAP;
-}
-
-/* Returns how much was read; 0: no file, or an empty one. */
-static size_t
-slurp(const char *path, uint8_t out[FILE_MAX])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint8_t room[KSK_ACCEPT_MAX + 1];
 	size_t len = 0;
 	ssize_t n = 1;
 
-	if (fd < 0)
-		return 0;
-	while (len < FILE_MAX && n > 0) {
-		n = read(fd, out + len, FILE_MAX - len);
-		len += n > 0 ? (size_t)n : 0;
+	while (n != 0) {
+		n = pread(fd, room + len, sizeof(room) - len, (off_t)len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return KSK_ERR_IO;
+		len += (size_t)n;
+		if (len == sizeof(room))
+			return KSK_ERR_NO_ROOM;
 	}
-	(void)close(fd);
-	return len;
+	memcpy(out->text, room, len);
+	out->len = len;
+	out->tried = KSK_ACCEPTED_NOTHING;
+	return KSK_OK;
 }
 
-static bool
-record(struct ksk_journal *journal, const char *what, uint64_t now)
+void
+ksk_accept_look(struct ksk_accept *accept, struct ksk_journal *journal,
+	unsigned wanted, struct ksk_head head, uint64_t now,
+	struct ksk_accept_found *out)
 {
-	struct ksk_record r = {
-		.time = now, .kind = KSK_RECORD_ACCEPT, .text = what};
-	struct ksk_fault fault = {.text = ""};
-	uint8_t hash[KSK_HASH_LEN];
-
-	/* What is staged before becomes durable with it. */
-	if (ksk_journal_stage(journal, &r, hash) == KSK_OK &&
-		ksk_journal_commit(journal, &fault) == KSK_OK) {
-		ksk_log(KSK_LOG_WARN, "accepted",
-			"a hold is ended by the file accept", "what", what,
-			NULL);
-		return true;
-	}
-	return false;
-}
-
-unsigned
-ksk_accept_look(struct ksk_journal *journal, const char *journal_path,
-	unsigned wanted, struct ksk_head head, uint64_t now)
-{
-	char path[KSK_PATH_CAP];
-	uint8_t text[FILE_MAX];
 	struct ksk_fault fault;
-	unsigned found, taken = KSK_ACCEPTED_NOTHING;
-	size_t len;
+	unsigned fresh = wanted & ~accept->tried;
 
-	if (!path_of(journal_path, path) || (len = slurp(path, text)) == 0)
-		return taken;
-	found = ksk_accept_read(ksk_span_of(text, len), ksk_journal_id(journal),
-		head, now, &fault);
-	/* Away first: one that can't be removed would be taken again. */
-	if (unlink(path) != 0) {
-		ksk_log(KSK_LOG_ERROR, "accept-stays",
-			"the file accept can't be removed, so it is not taken",
-			"path", path, NULL);
-		return taken;
+	out->what = KSK_ACCEPTED_NOTHING;
+	/* A hold that has ended may begin again. */
+	accept->tried = wanted;
+	if (fresh == 0 || accept->len == 0)
+		return;
+	ksk_accept_read(ksk_span_of(accept->text, accept->len),
+		ksk_journal_id(journal), head, now, out, &fault);
+	out->what &= fresh;
+	if ((out->what & KSK_ACCEPTED_CLOCK) != 0 &&
+		is_used(journal, out->clock_line)) {
+		out->what &= ~(unsigned)KSK_ACCEPTED_CLOCK;
+		ksk_fault_set(&fault,
+			"the line about the clock in the file accept was taken "
+			"before; write a new one");
 	}
 	if (fault.text[0] != '\0')
 		ksk_log(KSK_LOG_ERROR, "accept-refused", fault.text, NULL);
-	if ((found & wanted & KSK_ACCEPTED_CLOCK) != 0 &&
-		record(journal, "clock", now))
-		taken |= KSK_ACCEPTED_CLOCK;
-	if ((found & wanted & KSK_ACCEPTED_RESTORE) != 0 &&
-		record(journal, "restore", now))
-		taken |= KSK_ACCEPTED_RESTORE;
-	return taken;
 }

@@ -11,6 +11,7 @@
 #include "appliance/signer/outbox.h"
 #include "appliance/signer/verdict.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,11 +65,11 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 		err = ksk_office_stage_policy(signer, &record);
 	if (err == KSK_OK)
 		err = ksk_journal_stage(signer->journal, &record, hash);
-	if (err == KSK_OK)
-		ksk_submit_recorded(&signer->submission, &record, hash);
-	if (err == KSK_OK)
-		err = ksk_journal_commit(signer->journal, fault);
-	return err;
+	if (err != KSK_OK)
+		return err;
+	signer->policy_record = record.number;
+	ksk_submit_recorded(&signer->submission, &record, hash);
+	return ksk_journal_commit(signer->journal, fault);
 }
 
 /* What was found of a policy when it was judged, at a start.
@@ -136,10 +137,9 @@ into_force(struct ksk_signer *signer)
 	ksk_inforce_wipe(&signer->inforce);
 	signer->inforce = signer->prepared;
 	memset(&signer->prepared, 0, sizeof(signer->prepared));
-	signer->policy_unrecorded = false;
+	signer->policy_step = KSK_POLICY_NONE;
 	signer->review_due = true;
 	ksk_office_policy_in_force(signer);
-	ksk_anchorage_hurry(signer);
 	ksk_crew_look_again(&signer->crew);
 	signer->pins_due = true;
 	ksk_log(KSK_LOG_INFO, "policy", "a policy is in force", "version",
@@ -147,12 +147,30 @@ into_force(struct ksk_signer *signer)
 		ksk_num(zones, signer->inforce.table.zone_count), NULL);
 }
 
-void
-ksk_control_retry(struct ksk_signer *signer)
+/* The step from a committed policy to its record. */
+static void
+record_committed(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_fault fault = {.text = ""};
-	if (signer->policy_unrecorded &&
-		record_policy(signer, &signer->prepared, &fault) == KSK_OK)
+	if (record_policy(signer, &signer->prepared, &fault) == KSK_OK) {
+		signer->policy_step = KSK_POLICY_RECORDED;
+		ksk_anchorage_hurry(signer, now_ms);
+		return;
+	}
+	/* The old policy stays until the new one's record is durable. */
+	if (signer->policy_step == KSK_POLICY_NONE)
+		ksk_log(KSK_LOG_ERROR, "policy-waits", fault.text, NULL);
+	signer->policy_step = KSK_POLICY_COMMITTED;
+}
+
+void
+ksk_control_run(struct ksk_signer *signer, uint64_t now_ms)
+{
+	if (signer->policy_step == KSK_POLICY_COMMITTED &&
+		!signer->journal_stuck)
+		record_committed(signer, now_ms);
+	if (signer->policy_step == KSK_POLICY_RECORDED &&
+		ksk_anchorage_covers(signer, signer->policy_record))
 		into_force(signer);
 }
 
@@ -160,24 +178,39 @@ static void
 commit_policy(struct ksk_signer *signer, uint32_t number)
 {
 	if (signer->prepared.table.map == NULL ||
-		number != signer->prepared_number)
+		number != signer->prepared_number ||
+		signer->policy_step != KSK_POLICY_NONE)
 		return;
-	struct ksk_fault fault = {.text = ""};
-	if (record_policy(signer, &signer->prepared, &fault) == KSK_OK) {
+	record_committed(signer, ksk_clock_mono_ms());
+	ksk_control_run(signer, ksk_clock_mono_ms());
+}
+
+/* A policy that was committed and waits must not get lost over the next one.
+ * One that is recorded comes into force now: its anchor follows. */
+static enum ksk_err
+finish_policy(struct ksk_signer *signer, struct ksk_fault *fault)
+{
+	ksk_control_run(signer, ksk_clock_mono_ms());
+	if (signer->policy_step == KSK_POLICY_RECORDED)
 		into_force(signer);
-		return;
-	}
-	/* The old policy stays until the new one's record is durable. */
-	signer->policy_unrecorded = true;
-	ksk_log(KSK_LOG_ERROR, "policy-waits", fault.text, NULL);
+	if (signer->policy_step == KSK_POLICY_NONE)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"the policy before this one waits for the journal: %.300s",
+		signer->journal_why);
+	return KSK_ERR_AGAIN;
 }
 
 void
 ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next)
 {
+	struct ksk_fault fault = {.text = ""};
 	/* No reload has a policy in hand: with a quorum none comes from
-	 * kskd. */
+	 * kskd. One that waits for its anchor comes into force first; for the
+	 * journal none waits, or this one could not be staged. */
+	ksk_ignore(finish_policy(signer, &fault));
 	ksk_inforce_wipe(&signer->prepared);
+	signer->policy_step = KSK_POLICY_NONE;
 	signer->prepared = *next;
 	memset(next, 0, sizeof(*next));
 	signer->prepared_number = 0;
@@ -191,7 +224,6 @@ forget_prepared(struct ksk_signer *signer)
 	if (signer->prepared.table.map == NULL)
 		return;
 	ksk_inforce_wipe(&signer->prepared);
-	signer->policy_unrecorded = false;
 	if (ksk_verdict_drop(signer->journal) == KSK_OK)
 		return;
 	/* With the next commit or with this one. */
@@ -211,14 +243,20 @@ keep_verdict(struct ksk_signer *signer)
 }
 
 static void
-prepare_policy(struct ksk_signer *signer, uint32_t number, int fd)
+prepare_policy(struct ksk_signer *signer, uint32_t number, const int fds[2])
 {
 	struct ksk_ctl_prepared answer = {.number = number};
 	struct ksk_fault fault = {.text = ""};
-	forget_prepared(signer);
-	if (ksk_control_load(signer, fd, &signer->prepared, &fault) == KSK_OK) {
+	if (finish_policy(signer, &fault) == KSK_OK) {
+		forget_prepared(signer);
+		answer.ok = ksk_control_load(signer, fds[0], &signer->prepared, &fault) ==
+			KSK_OK;
+	}
+	if (answer.ok &&
+		ksk_accept_take(fds[1], &signer->next_accept) != KSK_OK)
+		abort(); /* kskd has looked at its length */
+	if (answer.ok) {
 		signer->prepared_number = number;
-		answer.ok = true;
 		keep_verdict(signer);
 	}
 	ksk_text_copy(answer.why, sizeof(answer.why), fault.text);
@@ -285,40 +323,60 @@ take_state(struct ksk_signer *signer, struct ksk_wire *body)
 	return err;
 }
 
+/* A person's words are taken with the reload that brings them, also where the
+ * policy has to wait. */
+static void
+commit_reload(struct ksk_signer *signer, uint32_t number)
+{
+	if (number == signer->prepared_number)
+		signer->accept = signer->next_accept;
+	commit_policy(signer, number);
+}
+
 static enum ksk_err
 take_number(struct ksk_signer *signer, uint16_t packet, struct ksk_wire *body,
-	int fd)
+	const int fds[2])
 {
 	uint32_t number;
 	enum ksk_err err = ksk_ctl_number_read(body, &number);
 	if (err != KSK_OK)
 		return err;
 	if (packet == KSK_CTL_PREPARE)
-		prepare_policy(signer, number, fd);
+		prepare_policy(signer, number, fds);
 	else if (packet == KSK_CTL_COMMIT)
-		commit_policy(signer, number);
-	else if (number == signer->prepared_number)
+		commit_reload(signer, number);
+	else if (number == signer->prepared_number &&
+		signer->policy_step == KSK_POLICY_NONE)
 		forget_prepared(signer);
 	return KSK_OK;
 }
 
-/* out_kept: the descriptor has a new owner. */
+/* Descriptors that a packet must bring. */
+static size_t
+fds_of(uint16_t packet)
+{
+	if (packet == KSK_CTL_PREPARE)
+		return 2;
+	return packet == KSK_CTL_LINK ? 1 : 0;
+}
+
+/* out_kept: the descriptor of a link has a new owner. */
 static enum ksk_err
-take(struct ksk_signer *signer, struct ksk_span packet, int fd, bool *out_kept)
+take(struct ksk_signer *signer, struct ksk_span packet, const int fds[2],
+	size_t fd_count, bool *out_kept)
 {
 	struct ksk_wire body;
 	uint16_t number = ksk_packet_open(packet, &body);
-	bool carries = number == KSK_CTL_LINK || number == KSK_CTL_PREPARE;
 	if (number == KSK_CTL_COMPILED) {
 		*out_kept = true;
-		return ksk_submit_compiled(signer, &body, fd);
+		return ksk_submit_compiled(signer, &body, fds[0]);
 	}
-	if (carries != (fd >= 0))
+	if (fd_count != fds_of(number))
 		return KSK_ERR_MALFORMED;
 	enum ksk_err err;
 	switch (number) {
 	case KSK_CTL_LINK:
-		err = take_link(signer, &body, fd);
+		err = take_link(signer, &body, fds[0]);
 		*out_kept = err == KSK_OK;
 		return err;
 	case KSK_CTL_DEAD:
@@ -328,7 +386,7 @@ take(struct ksk_signer *signer, struct ksk_span packet, int fd, bool *out_kept)
 	case KSK_CTL_PREPARE:
 	case KSK_CTL_COMMIT:
 	case KSK_CTL_ABORT:
-		return take_number(signer, number, &body, fd);
+		return take_number(signer, number, &body, fds);
 	case KSK_CTL_STOP:
 		signer->stopping = true;
 		return ksk_wire_end(&body);
@@ -341,15 +399,15 @@ enum ksk_err
 ksk_control_receive(struct ksk_signer *signer)
 {
 	struct ksk_buf buf = ksk_buf_of(signer->packet, KSK_PACKET_MAX);
-	int fd = -1;
+	int fds[2] = {-1, -1};
 	size_t fd_count = 0;
 	enum ksk_err err = ksk_link_recv(
-		&signer->control, &buf, &fd, 1, &fd_count);
+		&signer->control, &buf, fds, 2, &fd_count);
 	if (err != KSK_OK)
 		return err;
 	bool kept = false;
-	err = take(signer, ksk_buf_span(&buf), fd_count == 1 ? fd : -1, &kept);
-	if (fd_count == 1 && !kept)
-		(void)close(fd);
+	err = take(signer, ksk_buf_span(&buf), fds, fd_count, &kept);
+	for (size_t i = 0; i < fd_count && !kept; i++)
+		(void)close(fds[i]);
 	return err;
 }

@@ -2,7 +2,7 @@
 /*
  * control - what kskd says to the signer: links, deaths, states of tokens, a
  * new policy in two steps, the stop.
- * Tests: tests/integration/test_reload.py, test_kill.py
+ * Tests: tests/integration/test_reload.py, test_kill.py, test_anchor_order.py
  */
 #ifndef KSK_SIGNER_CONTROL_H
 #define KSK_SIGNER_CONTROL_H
@@ -37,7 +37,11 @@ void ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next);
  */
 KSK_MUST_USE enum ksk_err ksk_control_receive(struct ksk_signer *signer);
 
-/* Records a committed policy whose record could not be written yet. */
-void ksk_control_retry(struct ksk_signer *signer);
+/*
+ * Once in each turn of the loop: a committed policy is recorded, if that could
+ * not be done yet, and comes into force once the journal's anchor covers its
+ * record (anchorage.h). Until then the one before it is in force.
+ */
+void ksk_control_run(struct ksk_signer *signer, uint64_t now_ms);
 
 #endif

@@ -10,9 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How often the file accept is looked for while something is held. */
-#define ACCEPT_MS 1000u
-
 void
 ksk_hold_turn(struct ksk_signer *signer)
 {
@@ -95,6 +92,35 @@ ksk_hold_state(struct ksk_signer *signer, const char **out_why)
 	return state;
 }
 
+/* Makes a person's word durable, with what follows from it. */
+static bool
+record_word(struct ksk_signer *signer, const struct ksk_accept_found *found)
+{
+	const bool restore = (found->what & KSK_ACCEPTED_RESTORE) != 0;
+	const char *what = restore ? "restore" : "clock";
+	struct ksk_record r = {.time = ksk_clock_now(),
+		.kind = KSK_RECORD_ACCEPT,
+		.text = what};
+	struct ksk_fault fault = {.text = ""};
+	uint8_t hash[KSK_HASH_LEN];
+	/* First of all what is staged, so that there is room. */
+	enum ksk_err err = ksk_journal_commit(signer->journal, &fault);
+
+	if (err == KSK_OK)
+		err = restore ? ksk_anchorage_give_up(signer)
+			      : ksk_accept_remember(
+					signer->journal, found->clock_line);
+	if (err == KSK_OK)
+		err = ksk_journal_stage(signer->journal, &r, hash);
+	if (err == KSK_OK)
+		err = ksk_journal_commit(signer->journal, &fault);
+	if (err != KSK_OK)
+		return false;
+	ksk_log(KSK_LOG_WARN, "accepted", "a hold is ended by the file accept",
+		"what", what, NULL);
+	return true;
+}
+
 static void
 look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 {
@@ -102,18 +128,19 @@ look_for_accept(struct ksk_signer *signer, uint64_t now_ms)
 	bool restored = ksk_anchorage_state(signer, &why) == KSK_STATE_RESTORED;
 	unsigned wanted = (restored ? KSK_ACCEPTED_RESTORE : 0) |
 		(signer->clock.held ? KSK_ACCEPTED_CLOCK : 0);
-	unsigned taken;
+	struct ksk_accept_found found, one;
 
 	/* With a quorum nobody alone says so (submit.h). */
-	if (signer->start.quorum || wanted == 0 || signer->journal_stuck ||
-		now_ms < signer->accept_ms)
+	if (signer->start.quorum || signer->journal_stuck)
 		return;
-	signer->accept_ms = now_ms + ACCEPT_MS;
-	taken = ksk_accept_look(signer->journal, signer->start.journal, wanted,
-		signer->anchorage.head, ksk_clock_now());
-	if ((taken & KSK_ACCEPTED_RESTORE) != 0)
-		ksk_anchorage_accept(signer);
-	if ((taken & KSK_ACCEPTED_CLOCK) != 0)
+	ksk_accept_look(&signer->accept, signer->journal, wanted,
+		signer->anchorage.head, ksk_clock_now(), &found);
+	one = found;
+	one.what = found.what & KSK_ACCEPTED_RESTORE;
+	if (one.what != 0 && record_word(signer, &one))
+		ksk_anchorage_accept(signer, now_ms);
+	one.what = found.what & KSK_ACCEPTED_CLOCK;
+	if (one.what != 0 && record_word(signer, &one))
 		ksk_hold_accept_clock(signer);
 }
 

@@ -122,7 +122,8 @@ make_room(struct ksk_signer *signer)
 		no_memory();
 }
 
-/* Waits for the slice; the descriptor is the policy's table. */
+/* Waits for the slice; the descriptor is the policy's table, the other one a
+ * person's words. */
 static int
 take_start(struct ksk_signer *signer)
 {
@@ -132,9 +133,14 @@ take_start(struct ksk_signer *signer)
 	if (ksk_child_start(&signer->control, &buf, fds, &count) != KSK_OK ||
 		ksk_start_signer_read(ksk_buf_span(&buf), &signer->start) !=
 			KSK_OK ||
-		count != (signer->start.quorum ? 0u : 1u))
+		count != (signer->start.quorum ? 0u : 2u))
 		peer_broken("kskd");
-	return count == 1 ? fds[0] : -1;
+	if (signer->start.quorum)
+		return -1;
+	if (ksk_accept_take(fds[1], &signer->accept) != KSK_OK)
+		peer_broken("kskd");
+	(void)close(fds[1]);
+	return fds[0];
 }
 
 /* The journal's folder is all of the file system that stays reachable. */
@@ -373,8 +379,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	report_overdue(signer, now_ms);
 	ksk_hold_run(signer, now_ms);
 	ksk_pipeline_run(signer, now_ms);
-	if (signer->policy_unrecorded && !signer->journal_stuck)
-		ksk_control_retry(signer);
+	ksk_control_run(signer, now_ms);
 	if (signer->pins_due && signer->frontend.fd >= 0)
 		signer->pins_due = !ksk_outbox_pins(signer);
 	ksk_state_review(signer, now_ms);
@@ -409,7 +414,7 @@ main(void)
 		uint64_t now_ms = ksk_clock_mono_ms();
 		if (stop_ms == 0) {
 			stop_ms = now_ms + STOP_MS;
-			ksk_anchorage_hurry(signer);
+			ksk_anchorage_hurry(signer, now_ms);
 		}
 		if ((signer->tickets->active_count == 0 &&
 			    !ksk_anchorage_waits(signer)) ||

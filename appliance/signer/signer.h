@@ -6,6 +6,7 @@
 #ifndef KSK_SIGNER_SIGNER_H
 #define KSK_SIGNER_SIGNER_H
 
+#include "appliance/signer/accept.h"
 #include "appliance/signer/anchorage.h"
 #include "appliance/signer/announce_watch.h"
 #include "appliance/signer/audit.h"
@@ -20,6 +21,13 @@
 #include "appliance/signer/submit.h"
 #include "appliance/signer/ticket.h"
 #include "appliance/signer/timeline.h"
+
+/* A policy that kskd has committed, on its way into force (control.c). */
+enum ksk_policy_step {
+	KSK_POLICY_NONE = 0,  /* there is none */
+	KSK_POLICY_COMMITTED, /* its record could not be written yet */
+	KSK_POLICY_RECORDED,  /* its record waits for the anchor */
+};
 
 struct ksk_signer {
 	struct ksk_link control;
@@ -36,7 +44,8 @@ struct ksk_signer {
 	struct ksk_outlook outlook;
 	struct ksk_announce_watch announce_watch;
 	struct ksk_idempotency idempotency;
-	bool policy_unrecorded; /* committed, but its record is not written */
+	enum ksk_policy_step policy_step; /* of prepared */
+	uint64_t policy_record;           /* of the last one recorded here */
 	struct ksk_tickets *tickets;
 	bool stopping;
 	bool pins_due; /* the frontend does not have the list in force */
@@ -58,7 +67,8 @@ struct ksk_signer {
 	bool clock_held;               /* as the log was told */
 	bool sync_asked, synchronised; /* in this turn of the loop */
 	struct ksk_anchorage anchorage;
-	uint64_t accept_ms; /* when the file accept is looked for next */
+	struct ksk_accept accept;
+	struct ksk_accept next_accept; /* between PREPARE and COMMIT */
 
 	/* what operators decide (office.h, submit.h) */
 	struct ksk_office office;

@@ -283,6 +283,11 @@ stage_authorise(struct ksk_signer *signer, struct ksk_record *record)
 		if (err != KSK_OK)
 			return err;
 	}
+	if (a->act == KSK_ACT_RESTORE) {
+		err = ksk_anchorage_give_up(signer);
+		if (err != KSK_OK)
+			return err;
+	}
 	return ksk_office_stage_nonce(signer, a->nonce);
 }
 
@@ -353,7 +358,7 @@ take_effect_authorise(struct ksk_signer *signer)
 {
 	switch ((enum ksk_act)signer->submission.value.authorise.act) {
 	case KSK_ACT_RESTORE:
-		ksk_anchorage_accept(signer);
+		ksk_anchorage_accept(signer, ksk_clock_mono_ms());
 		break;
 	case KSK_ACT_CLOCK:
 		ksk_hold_accept_clock(signer);
@@ -383,7 +388,7 @@ ksk_submit_effect(struct ksk_signer *signer)
 		take_effect_authorise(signer);
 		break;
 	}
-	ksk_anchorage_hurry(signer);
+	ksk_anchorage_hurry(signer, ksk_clock_mono_ms());
 	ksk_log(KSK_LOG_INFO, "document",
 		"a document that operators signed has taken effect", "kind",
 		ksk_document_kind_text(s->kind), NULL);

@@ -82,8 +82,7 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 		.worker_count = (uint16_t)(k->proc_count - KSK_PROC_WORKER),
 	};
 	struct ksk_buf packet = sending_of(k);
-	int table = config->quorum ? -1
-				   : ksk_file_reopen(k->settings.policy_table);
+	int fds[2] = {-1, -1};
 
 	memcpy(start.bootstrap, config->bootstrap, sizeof start.bootstrap);
 	memcpy(start.appliance, k->settings.appliance, KSK_ID_LEN);
@@ -97,8 +96,14 @@ start_signer(struct kskd *k, struct ksk_proc *proc)
 	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++)
 		start.worker_token[k->proc[i].index] = k->proc[i].token;
 	must(ksk_start_signer_write(&start, &packet));
-	send_packet(proc, &packet, &table, config->quorum ? 0 : 1);
-	ksk_file_close(&table);
+	if (config->quorum) {
+		send_packet(proc, &packet, NULL, 0);
+		return;
+	}
+	fds[0] = ksk_file_reopen(k->settings.policy_table);
+	fds[1] = ksk_file_reopen(k->settings.accept);
+	send_packet(proc, &packet, fds, 2);
+	close_all(fds, 2);
 }
 
 static void
@@ -224,6 +229,8 @@ ksk_control_prepare(struct kskd *k, struct ksk_proc *proc,
 		break;
 	case KSK_CHILD_SIGNER:
 		fds[0] = ksk_file_reopen(settings->policy_table);
+		fds[1] = ksk_file_reopen(settings->accept);
+		count = 2;
 		break;
 	case KSK_CHILD_WORKER:
 		fds[0] = ksk_file_reopen(settings->keymap);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -79,6 +80,33 @@ fill_memory_file(
 	return KSK_OK;
 }
 
+static enum ksk_err
+make_memory_file(
+	const struct ksk_file *file, int *out_fd, struct ksk_fault *fault)
+{
+	*out_fd = memfd_create(file->what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*out_fd >= 0)
+		return KSK_OK;
+	ksk_fault_set(fault, "no memory file for %s: %s", file->path,
+		strerror(errno));
+	return KSK_ERR_IO;
+}
+
+enum ksk_err
+ksk_file_empty(
+	const struct ksk_file *file, int *out_fd, struct ksk_fault *fault)
+{
+	int to = -1;
+	const enum ksk_err err = make_memory_file(file, &to, fault);
+
+	if (err != KSK_OK)
+		return err;
+	if (fcntl(to, F_ADD_SEALS, SEALS) != 0)
+		abort(); /* it was made for that */
+	*out_fd = to;
+	return KSK_OK;
+}
+
 enum ksk_err
 ksk_file_snapshot(
 	const struct ksk_file *file, int *out_fd, struct ksk_fault *fault)
@@ -91,13 +119,9 @@ ksk_file_snapshot(
 		file->path, file->what, file->secret, &from, fault);
 	if (err != KSK_OK)
 		return err;
-	to = memfd_create(file->what, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (to < 0) {
-		ksk_fault_set(fault, "no memory file for %s: %s", file->path,
-			strerror(errno));
-		err = KSK_ERR_IO;
+	err = make_memory_file(file, &to, fault);
+	if (err != KSK_OK)
 		goto out;
-	}
 	err = fill_memory_file(file, from, to, fault);
 	if (err != KSK_OK)
 		goto out;

@@ -19,6 +19,11 @@ struct ksk_file {
 	size_t max_len;   /* longer is refused */
 };
 
+/* Makes the sealed memory file of a file that is not there. out_fd: owned.
+ * KSK_ERR_IO with fault. */
+KSK_MUST_USE enum ksk_err ksk_file_empty(
+	const struct ksk_file *file, int *out_fd, struct ksk_fault *fault);
+
 /*
  * Reads a trusted file into a sealed memory file.
  * out_fd: owned. Errors as ksk_open_trusted; KSK_ERR_TOO_LARGE with fault.

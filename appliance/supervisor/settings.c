@@ -24,7 +24,7 @@ ksk_settings_init(struct ksk_settings *s)
 {
 	memset(s, 0, sizeof *s);
 	s->policy_text = s->policy_table = -1;
-	s->tls_key = s->tls_certificate = s->keymap = -1;
+	s->tls_key = s->tls_certificate = s->keymap = s->accept = -1;
 }
 
 void
@@ -35,6 +35,7 @@ ksk_settings_free(struct ksk_settings *s)
 	ksk_file_close(&s->tls_key);
 	ksk_file_close(&s->tls_certificate);
 	ksk_file_close(&s->keymap);
+	ksk_file_close(&s->accept);
 	for (size_t i = 0; i < KSK_TOKEN_MAX; i++)
 		ksk_pin_source_wipe(&s->pin[i]);
 	ksk_settings_init(s);
@@ -57,6 +58,19 @@ load_config(const char *path, struct ksk_settings *s, struct ksk_fault *fault)
 	}
 }
 
+/* Most of the time there is none. */
+static enum ksk_exit
+load_accept(struct ksk_settings *s, struct ksk_fault *fault)
+{
+	const struct ksk_file accept = {
+		s->config.accept, "accept file", false, KSK_ACCEPT_MAX};
+	enum ksk_err err = ksk_file_snapshot(&accept, &s->accept, fault);
+
+	if (err == KSK_ERR_NOT_FOUND)
+		err = ksk_file_empty(&accept, &s->accept, fault);
+	return err == KSK_OK ? KSK_EXIT_OK : KSK_EXIT_FILE;
+}
+
 static enum ksk_exit
 load_files(struct ksk_settings *s, struct ksk_fault *fault)
 {
@@ -72,7 +86,7 @@ load_files(struct ksk_settings *s, struct ksk_fault *fault)
 		return KSK_EXIT_FILE;
 	switch (ksk_file_snapshot(&keymap, &s->keymap, fault)) {
 	case KSK_OK:
-		return KSK_EXIT_OK;
+		return load_accept(s, fault);
 	case KSK_ERR_NOT_FOUND:
 		ksk_fault_set(fault,
 			"keymap %s does not exist: no key may sign; run: "

@@ -21,6 +21,7 @@ struct ksk_settings {
 	int tls_key;
 	int tls_certificate;
 	int keymap;
+	int accept; /* empty where there is no such file */
 	struct ksk_pin_source pin[KSK_TOKEN_MAX];
 };
 

@@ -265,6 +265,7 @@ class Appliance:
             "state": f'"{self.path("state")}"',
             "policy": f'"{self.path("etc/policy.yaml")}"',
             "keymap": f'"{self.path("etc/keymap")}"',
+            "accept": f'"{self.path("etc/accept")}"',
             "tls": f'{{key: "{self.path("etc/tls.key")}", '
                    f'certificate: "{self.path("etc/tls.crt")}"}}',
             "users": self.users(),

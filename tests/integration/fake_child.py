@@ -132,7 +132,7 @@ class Child:
             note("files", key=content(fds[1]), certificate=content(fds[2]),
                  listening=socket.socket(fileno=os.dup(fds[0])).getsockname())
         else:
-            note("files", table=content(fds[0]))
+            note("files", table=content(fds[0]), accept=content(fds[1]))
         if mode == "slow":
             time.sleep(how.get("seconds", 1))
         if mode == "mute":

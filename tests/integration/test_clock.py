@@ -140,18 +140,33 @@ class Guard(unittest.TestCase):
         self.run_evenly(120)
         self.assert_held("accept clock")
         # A word for another journal is refused, with the reason.
-        self.a.kskadm("accept", "clock", "0" * 32, "--for", "10d")
+        self.accept("0" * 32)
         ap.wait_for(lambda: self.a.log_lines("accept-refused"))
         self.assertIn("another journal", self.a.log_text())
         self.assert_held("accept clock")
-        self.a.kskadm("accept", "clock", self.journal_id(), "--for", "10d")
+        self.accept(self.journal_id())
         ap.wait_for(lambda: self.a.log_lines("accepted"))
         self.assert_signs()
-        # It is used up.
-        self.assertFalse(os.path.exists(
-            self.a.path("state/journal/accept")))
+        # It is used up, though the file is still there, and read again.
         self.clock.set(seconds=7200 + 7200 + 200)
         self.assert_held("accept clock")
+        ap.wait_for(lambda: "taken before" in self.a.log_text())
+        self.reload()
+        self.assert_held("accept clock")
+        self.a.stop()
+        self.a.start()
+        self.assert_signs()  # where the clock was before is not known now
+        self.clock.set(seconds=3 * 7200 + 200)
+        self.assert_held("accept clock")
+
+    def accept(self, journal):
+        self.a.kskadm("accept", "clock", journal, "--for", "10d")
+        self.reload()
+
+    def reload(self):
+        before = len(self.a.log_lines("reload-done"))
+        self.a.reload()
+        ap.wait_for(lambda: len(self.a.log_lines("reload-done")) > before)
 
     def journal_id(self):
         """As the status tells it."""

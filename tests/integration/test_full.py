@@ -306,6 +306,7 @@ class OnADisk(Full, unittest.TestCase):
             journal = peer.ask(JOURNAL_READ, {1: 0, 2: 0})[3][5].hex()
         # By the clock that is to be accepted, its word must still be good.
         a.kskadm("accept", "clock", journal, "--for", "1d")
+        a.reload()
         ap.wait_for(lambda: a.log_lines("clock-good"))
         self.assertEqual(self.records()[-1][3], ACCEPT)
         self.assert_full()

@@ -169,9 +169,11 @@ class Anchored(Restored):
         number = int(words.group(2))
         a.kskadm("accept", "restore", words.group(1), number + 1,
                  words.group(3))
+        a.reload()
         ap.wait_for(lambda: a.log_lines("accept-refused"))
         self.assertIn("another head", a.log_text())
         a.kskadm("accept", "restore", *words.groups())
+        a.reload()
         self.wait_state(0)
         self.assertEqual(self.sign()[2], ap.DONE)
         a.stop()

@@ -149,6 +149,7 @@ class House:
             "state": f'"{self.path("state")}"',
             "policy": f'"{self.path("etc/policy.yaml")}"',
             "keymap": f'"{self.path("etc/keymap")}"',
+            "accept": f'"{self.path("etc/accept")}"',
             "tls": f'{{key: "{self.path("etc/tls.key")}", '
                    f'certificate: "{self.path("etc/tls.crt")}"}}',
             "users": json.dumps(USERS).replace('"', ""),
@@ -294,8 +295,9 @@ class Start(Case):
         with open(h.path("etc/tls.key"), encoding="ascii") as f:
             self.assertEqual(files["key"], f.read())
         self.assertEqual(files["listening"], ["127.0.0.1", h.port])
-        self.assertEqual(h.events("files", SIGNER)[0]["table"],
-                         "table of good policy\n")
+        files = h.events("files", SIGNER)[0]
+        self.assertEqual(files["table"], "table of good policy\n")
+        self.assertEqual(files["accept"], "")  # there is none
         tried = h.events("try")[0]
         self.assertEqual(tried["pin"], "pin-0")
         self.assertEqual(tried["keymap"], "# keymap one\n")
@@ -704,6 +706,7 @@ class Reload(Case):
         h = self.h
         h.write("etc/policy.yaml", "better policy\n")
         h.write("etc/keymap", "# keymap two\n")
+        h.write("etc/accept", "a word\n")
         h.make_tls()
         with open(h.path("etc/tls.key"), encoding="ascii") as f:
             return f.read()
@@ -738,7 +741,8 @@ class Reload(Case):
         self.assertLess(max(x["time"] for x in asked),
                         min(x["time"] for x in h.events("commit")))
         files = {x["program"]: x["files"] for x in asked}
-        self.assertEqual(files[SIGNER], ["table of better policy\n"])
+        self.assertEqual(files[SIGNER], ["table of better policy\n",
+                                         "a word\n"])
         self.assertEqual(files[TOKEN], ["# keymap two\n"])
         self.assertEqual(files[FRONTEND][0], key)
         self.assertEqual(h.all_ready(), self.before)
@@ -753,6 +757,12 @@ class Reload(Case):
         self.h.plan(kskd_signer={"prepare": "the version went back"})
         self.h.reload()
         self.check_refused("kskd-signer: the version went back", 4)
+
+    def test_a_word_that_others_may_write(self):
+        self.change_all()
+        os.chmod(self.h.path("etc/accept"), 0o664)
+        self.h.reload()
+        self.check_refused("chmod go-w")
 
     def test_one_child_dies(self):
         h = self.h
@@ -872,7 +882,7 @@ class Misconfiguration(Case):
         self.h.config("  odd indent\n")
         self.check(3, "kskd.yaml: line")
         self.h.config("lisen: x\n")
-        self.check(3, "line 14, column 1: lisen: ", "listen")
+        self.check(3, "line 15, column 1: lisen: ", "listen")
 
     def test_no_configuration(self):
         os.unlink(self.h.path("etc/kskd.yaml"))
@@ -913,7 +923,8 @@ class Misconfiguration(Case):
         self.check(5, "is not valid after", "kskadm tls init")
 
     def test_wrong_owner(self):
-        for name in ("kskd.yaml", "policy.yaml", "keymap"):
+        self.h.write("etc/accept", "a word\n")
+        for name in ("kskd.yaml", "policy.yaml", "keymap", "accept"):
             path = self.h.path("etc", name)
             os.chmod(path, 0o666)
             self.check(7, name, "chmod go-w")
@@ -930,6 +941,10 @@ class Misconfiguration(Case):
             os.rename(self.h.path(name), self.h.path("kept"))
             self.check(7, "does not exist", words)
             os.rename(self.h.path("kept"), self.h.path(name))
+
+    def test_accept_file_too_long(self):
+        self.h.write("etc/accept", "x" * 4097)
+        self.check(7, "accept", "longer than 4096 bytes")
 
     def test_missing_journal_folder(self):
         os.rmdir(self.h.path("state/journal"))

@@ -103,6 +103,7 @@ test_defaults(void **state)
 	assert_int_equal(config.reserve, 16 << 20);
 	assert_string_equal(config.policy, KSK_SYSCONFDIR "/policy.yaml");
 	assert_string_equal(config.keymap, KSK_SYSCONFDIR "/keymap");
+	assert_string_equal(config.accept, KSK_SYSCONFDIR "/accept");
 	assert_string_equal(config.tls_key, KSK_SYSCONFDIR "/tls.key");
 	assert_string_equal(config.tls_certificate, KSK_SYSCONFDIR "/tls.crt");
 	assert_int_equal(config.limits.connections, 600);
@@ -127,6 +128,7 @@ test_every_key(void **state)
 	(void)state;
 	check_loads("listen: \"[::1]:853\"\n"
 		    "state: /s\npolicy: /p\nkeymap: /k\n"
+		    "accept: /w\n"
 		    "tls: {key: /tk, certificate: /tc}\n" USERS
 		    "authority: {mode: file}\n"
 		    "journal: {path: /j/j.db, reserve: 1GiB}\n"
@@ -234,6 +236,7 @@ test_refusals_at_the_top(void **state)
 		"line 8, column 8: state: ", "no absolute path");
 	check_refused(SMALL "policy: /a/../b\n", "policy: ", "absolute path");
 	check_refused(SMALL "keymap: /a/.\n", "keymap: ", "absolute path");
+	check_refused(SMALL "accept: words\n", "accept: ", "absolute path");
 	check_refused(SMALL "tls: {key: tls.key}\n",
 		"line 8, column 12: tls.key: ", "absolute path");
 	check_refused(SMALL "tls: {cert: /x}\n", "line 8", "certificate");
