@@ -66,8 +66,10 @@ load_accept(struct ksk_settings *s, struct ksk_fault *fault)
 		s->config.accept, "accept file", false, KSK_ACCEPT_MAX};
 	enum ksk_err err = ksk_file_snapshot(&accept, &s->accept, fault);
 
-	if (err == KSK_ERR_NOT_FOUND)
+	if (err == KSK_ERR_NOT_FOUND) {
+		fault->text[0] = '\0'; /* no failure to be told */
 		err = ksk_file_empty(&accept, &s->accept, fault);
+	}
 	return err == KSK_OK ? KSK_EXIT_OK : KSK_EXIT_FILE;
 }
 

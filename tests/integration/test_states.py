@@ -411,6 +411,7 @@ class AllStates(unittest.TestCase):
         words = re.search(r"kskadm (accept restore \w+ \w+ \w+)",
                           self.reply()[5]).group(1)
         self.a.kskadm(*words.split())
+        self.a.reload()
 
     def no_policy(self):
         """A policy that leaves its zone no acceptable set; ends with one that
