@@ -249,8 +249,8 @@ prepare_policy(struct ksk_signer *signer, uint32_t number, const int fds[2])
 	struct ksk_fault fault = {.text = ""};
 	if (finish_policy(signer, &fault) == KSK_OK) {
 		forget_prepared(signer);
-		answer.ok = ksk_control_load(signer, fds[0], &signer->prepared, &fault) ==
-			KSK_OK;
+		answer.ok = ksk_control_load(signer, fds[0], &signer->prepared,
+				    &fault) == KSK_OK;
 	}
 	if (answer.ok &&
 		ksk_accept_take(fds[1], &signer->next_accept) != KSK_OK)
