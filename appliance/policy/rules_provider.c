@@ -21,16 +21,45 @@ count_data_keys(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
 	return count;
 }
 
+/* A key that is withdrawn at once may be any announcing provider's: it is this
+ * one's only if it has announced it. */
+static bool
+is_own_key(const struct ksk_case *c, const struct ksk_policy_provider *p,
+	const struct ksk_ds *ds)
+{
+	const struct ksk_history *h = c->past.history;
+	const struct ksk_history_announced *said;
+
+	if (p->announced == 0)
+		return true;
+	said = ksk_announced_find(h, p->name);
+	for (uint32_t i = 0; said != NULL && i < said->keys.count; i++) {
+		const struct ksk_history_announced_key *key =
+			&h->announced_key[said->keys.first + i];
+
+		if (ksk_ds_equal(ds, &key->sha256) ||
+			ksk_ds_equal(ds, &key->sha384))
+			return true;
+	}
+	return false;
+}
+
 /* All keys withdrawn: operators have taken the provider out on purpose. One
  * without any key is no such decision. */
 static bool
 is_suspended(const struct ksk_case *c, const struct ksk_policy_provider *p)
 {
+	bool has_own = false;
+
 	for (uint32_t i = 0; i < p->keys.count; i++) {
-		if (c->table->keys[p->keys.first + i].withdrawn == 0)
+		const struct ksk_policy_key *key =
+			&c->table->keys[p->keys.first + i];
+
+		if (key->withdrawn == 0)
 			return false;
+		has_own = has_own || is_own_key(c, p, &key->ds);
 	}
-	return p->keys.count != 0;
+	return has_own;
 }
 
 static const char *

@@ -340,6 +340,13 @@ is_late(const struct ksk_crew *crew, const struct ksk_worker *worker,
 	return false;
 }
 
+void
+ksk_crew_resumed(struct ksk_crew *crew, uint64_t now_ms)
+{
+	for (uint16_t i = 0; i < crew->start->worker_count; i++)
+		crew->worker[i].answer_ms = now_ms;
+}
+
 bool
 ksk_crew_overdue(struct ksk_crew *crew, uint64_t now_ms,
 	struct ksk_ctl_worker *out_worker)

@@ -177,6 +177,10 @@ KSK_MUST_USE enum ksk_err ksk_crew_receive(
 bool ksk_crew_overdue(struct ksk_crew *crew, uint64_t now_ms,
 	struct ksk_ctl_worker *out_worker);
 
+/* The signer itself has not run for a while, say of a suspended machine: what
+ * is open is as new as now, for its answers could not be taken. */
+void ksk_crew_resumed(struct ksk_crew *crew, uint64_t now_ms);
+
 /* Returns true if a linked worker is looking up keys. */
 bool ksk_crew_looks(const struct ksk_crew *crew);
 

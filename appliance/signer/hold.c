@@ -16,18 +16,39 @@ ksk_hold_turn(struct ksk_signer *signer)
 	signer->sync_asked = false;
 }
 
+/* Reads of both clocks further apart belong to no one moment. */
+#define SAME_MOMENT_MS 100u
+#define READ_TRIES 5u
+
+/* What stops this process between the two reads, a suspended machine or one
+ * that is busy, is no step of the clock. */
+static void
+read_both(uint64_t *out_now, uint64_t *out_boot_ms)
+{
+	uint64_t before, after = ksk_clock_mono_ms();
+
+	for (unsigned i = 0; i < READ_TRIES; i++) {
+		before = after;
+		*out_now = ksk_clock_now();
+		after = ksk_clock_mono_ms();
+		if (after - before <= SAME_MOMENT_MS)
+			break;
+	}
+	*out_boot_ms = after;
+}
+
 static struct ksk_clock_reading
 read_clocks(struct ksk_signer *signer)
 {
+	struct ksk_clock_reading reading;
+
 	if (!signer->sync_asked) {
 		signer->sync_asked = true;
 		signer->synchronised = ksk_clock_synchronised();
 	}
-	return (struct ksk_clock_reading){
-		.now = ksk_clock_now(),
-		.boot_ms = ksk_clock_mono_ms(),
-		.synchronised = signer->synchronised,
-	};
+	reading.synchronised = signer->synchronised;
+	read_both(&reading.now, &reading.boot_ms);
+	return reading;
 }
 
 static bool

@@ -360,6 +360,19 @@ stop(struct ksk_signer *signer)
 	ksk_child_exit(KSK_EXIT_OK);
 }
 
+/* Longer than any turn takes beside its wait. */
+#define STALL_MS 1000u
+
+static void
+look_for_stall(struct ksk_signer *signer, int wait_ms, uint64_t now_ms)
+{
+	uint64_t most = STALL_MS + (wait_ms > 0 ? (uint64_t)wait_ms : 0);
+
+	if (now_ms - signer->turn_ms > most)
+		ksk_crew_resumed(&signer->crew, now_ms);
+	signer->turn_ms = now_ms;
+}
+
 /* One turn: read what came, move requests on, send what is ready. */
 static bool
 turn(struct ksk_signer *signer, bool full, uint8_t *packet)
@@ -376,6 +389,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	ksk_hold_turn(signer);
 	read_all(signer, &p, packet);
 	uint64_t now_ms = ksk_clock_mono_ms();
+	look_for_stall(signer, wait, now_ms);
 	report_overdue(signer, now_ms);
 	ksk_hold_run(signer, now_ms);
 	ksk_pipeline_run(signer, now_ms);

@@ -78,6 +78,7 @@ struct ksk_signer {
 	size_t trouble_count;       /* zones that can't be signed */
 	size_t held_count;          /* zones that the policy holds */
 	char held_why[KSK_WHY_CAP]; /* of the zone asked for last */
+	uint64_t turn_ms;           /* when the last turn began its work */
 	uint64_t review_ms;         /* when that was counted */
 	bool review_due;
 	enum ksk_state told_state; /* last told to kskd */

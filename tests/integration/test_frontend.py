@@ -1514,7 +1514,7 @@ class Signer(Case):
                 lambda conn: struct.pack(">HQBH", LNK_REPLIES, conn, 0,
                                          1) + b"ab",
                 struct.pack(">H", LNK_PINS) + b"x" * 31,
-                struct.pack(">H", LNK_PINS) + b"x" * 32 * 1025,
+                struct.pack(">H", LNK_PINS) + b"x" * 32 * 1033,
                 struct.pack(">H", CTL_STOP)):
             with self.subTest(packet):
                 self.broken(packet)

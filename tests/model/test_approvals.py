@@ -265,8 +265,9 @@ class Histories(unittest.TestCase):
                                  f"KSK_SEED={SEED}\n{text}{signed} {how}")
                 counts[said] += 1
                 seen |= rules
-        print(f"KSK_SEED={SEED}: {counts[True]} accepted, "
-              f"{counts[False]} refused, for {sorted(seen)}")
+        print(f"\nKSK_SEED={SEED}: {counts[True]} accepted, "
+              f"{counts[False]} refused, for {sorted(seen)}\n... ", end="",
+              file=sys.stderr, flush=True)
         self.assertGreater(counts[True], HISTORIES)
         self.assertGreater(counts[False], HISTORIES)
 

@@ -40,9 +40,13 @@ class Loop(unittest.TestCase):
 
     def test_2_nothing_to_do(self):
         b = self.b
-        first = json.loads(b.sync("--json").out)["zones"][0]
+        # What comes after the first set, as CDS does, is done at first.
+        for _ in range(5):
+            first = json.loads(b.sync("--json").out)["zones"][0]
+            if first["signing"] == "kept":
+                break
         second = json.loads(b.sync("--json").out)["zones"][0]
-        self.assertEqual(second["signing"], "kept")
+        self.assertEqual(second["signing"], "kept", (first, second))
         self.assertEqual(first["dnskey"]["record"],
                          second["dnskey"]["record"])
         self.assertEqual({p["state"] for p in second["providers"]},

@@ -118,6 +118,27 @@ accepted(const char *names)
 	return a;
 }
 
+/* A key that operators withdraw at once stands at every announcing provider,
+ * for its owner need not be known. */
+static void
+others_withdrawn_keys_suspend_nobody(void **state)
+{
+	(void)state;
+	load_announced(0, ", keys: [{ds: \"@ZSKC@\", withdrawn: yes}]");
+	set_of("KSK1 ZSKB");
+	expect_refusal(
+		"provider-present", "its announcement has not come yet", "");
+	accepted("ZSKA");
+	expect_refusal("provider-present", "no ZSK of algorithm", "");
+	said.entry[0].not_after = after(-1);
+	expect_refusal("provider-present", "has expired", "");
+	/* Its own only key: taken out on purpose. */
+	load_announced(0, ", keys: [{ds: \"@ZSKC@\", withdrawn: yes}]");
+	accepted("ZSKC");
+	set_of("KSK1 ZSKB");
+	expect_permit();
+}
+
 /* ---- what may stand in a set ---- */
 
 static void
@@ -525,6 +546,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(announced_keys_enter_and_no_others),
+		cmocka_unit_test(others_withdrawn_keys_suspend_nobody),
 		cmocka_unit_test(pins_beside_an_announcement_stay),
 		cmocka_unit_test(
 			what_the_policy_withdraws_no_announcement_brings_back),

@@ -593,6 +593,21 @@ test_overdue_is_reported_once(void **state)
 }
 
 static void
+test_time_in_which_the_signer_slept_is_nobodys(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	ksk_crew_resumed(&w->crew, 900000);
+	assert_false(ksk_crew_overdue(&w->crew, 900000, &late));
+	assert_false(ksk_crew_overdue(&w->crew, 902000, &late));
+	assert_true(ksk_crew_overdue(&w->crew, 902001, &late));
+	assert_int_equal(late.index, 0);
+}
+
+static void
 test_a_wrong_signature_makes_its_worker_overdue(void **state)
 {
 	struct world *w = *state;
@@ -686,6 +701,7 @@ main(void)
 		TEST(test_a_look_up_has_as_long_as_it_is_known_to_take),
 		TEST(test_a_refused_job_is_lost_at_once),
 		TEST(test_overdue_is_reported_once),
+		TEST(test_time_in_which_the_signer_slept_is_nobodys),
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
 		TEST(test_a_worker_that_loses_a_key_is_replaced),
 		TEST(test_waiting_without_a_worker_ends),
