@@ -243,7 +243,8 @@ class Whole(Announce):
         self.refused("provider-present", "has not come yet", self.z1, self.zb)
         self.assertEqual(self.provider()[4], {1: 4})
         self.assertEqual([n[3] for n in self.status()[16]], [4])
-        document = self.alpha.sign(self.text(1, [self.z1]))
+        text = self.text(1, [self.z1])  # names this moment
+        document = self.alpha.sign(text)
         # A client that may do nothing else brings it; a reader may not.
         self.refuse(document, client="reader", status=ap.NOT_AUTHORISED)
         body = self.accept(document, client="carrier")
@@ -254,8 +255,7 @@ class Whole(Announce):
         again = self.accept(document)
         self.assertEqual((again[1], again[2], again[3]),
                          (body[1], body[2], True))
-        self.assertTrue(self.accept(self.alpha.sign(
-            self.text(1, [self.z1]), "-keyid"))[3])
+        self.assertTrue(self.accept(self.alpha.sign(text, "-keyid"))[3])
         answer = self.signed(self.z1, self.zb)
         keyset = self.a.keyset(ZONE, [self.z1, self.zb])
         done = self.a.validate(ZONE, keyset, answer[1], self.z1)
