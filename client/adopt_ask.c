@@ -153,20 +153,6 @@ build(struct ksk_adopt_run *a, uint64_t now, struct ksk_fault *fault)
 
 /* ---- the answer ---- */
 
-static void
-note_refused(struct ksk_adopt_run *a, const struct ksk_session *session,
-	const struct ksk_reply *reply)
-{
-	ksk_say_refusals(&reply->refusals);
-	(void)json_array_append_new(a->json,
-		json_pack("{s:s, s:s, s:s, s:s, s:o}", "address",
-			session->address, "status", "refused", "reply",
-			ksk_status_text((unsigned)reply->status), "text",
-			reply->text, "refusals",
-			ksk_json_refusals(
-				reply->refusals.list, reply->refusals.count)));
-}
-
 static enum ksk_step
 take_reply(struct ksk_adopt_run *a, struct ksk_session *session,
 	const struct ksk_reply *reply, struct ksk_fault *fault)
@@ -176,7 +162,7 @@ take_reply(struct ksk_adopt_run *a, struct ksk_session *session,
 
 	if (step == KSK_STEP_OVER) {
 		ksk_say("%s", fault->text);
-		note_refused(a, session, reply);
+		ksk_note_refused(a->json, session, reply);
 	}
 	if (step != KSK_STEP_DONE)
 		return step;

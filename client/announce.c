@@ -40,20 +40,6 @@ note(struct announce *a, const struct ksk_session *session,
 			(json_int_t)body->record, "record-hash", hex));
 }
 
-static void
-note_refused(struct announce *a, const struct ksk_session *session,
-	const struct ksk_reply *reply)
-{
-	ksk_say_refusals(&reply->refusals);
-	(void)json_array_append_new(a->json,
-		json_pack("{s:s, s:s, s:s, s:s, s:o}", "address",
-			session->address, "status", "refused", "reply",
-			ksk_status_text((unsigned)reply->status), "text",
-			reply->text, "refusals",
-			ksk_json_refusals(
-				reply->refusals.list, reply->refusals.count)));
-}
-
 static enum ksk_step
 work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 {
@@ -67,7 +53,7 @@ work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 	if (step == KSK_STEP_OVER)
 		ksk_say("%s", fault->text);
 	if (step == KSK_STEP_OVER && answer.reply != NULL)
-		note_refused(a, session, answer.reply);
+		ksk_note_refused(a->json, session, answer.reply);
 	if (step == KSK_STEP_DONE)
 		note(a, session, &answer.reply->announce_body);
 	ksk_answers_free(&answer, 1);

@@ -5,13 +5,13 @@
  */
 #include "client/dns.h"
 
+#include "client/clock.h"
 #include "client/dial.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FUDGE_SEC 300u
@@ -24,20 +24,11 @@ struct line {
 	const char *address;
 };
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec time;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 static enum ksk_err
 wait_for(const struct line *line, short events, struct ksk_fault *fault)
 {
 	struct pollfd fd = {.fd = line->fd, .events = events};
-	uint64_t now = now_ms();
+	uint64_t now = ksk_ctl_now_ms();
 	int n = 0;
 
 	if (now < line->deadline_ms)
@@ -139,7 +130,7 @@ talk(const struct ksk_dns_server *server, struct ksk_span query,
 	line.fd = ksk_dial(server->endpoint, server->timeout_ms, &lost, fault);
 	if (line.fd < 0)
 		return KSK_ERR_IO;
-	line.deadline_ms = now_ms() + server->timeout_ms;
+	line.deadline_ms = ksk_ctl_now_ms() + server->timeout_ms;
 	err = send_all(&line, ksk_span_of(head, sizeof(head)), fault);
 	if (err == KSK_OK)
 		err = send_all(&line, query, fault);

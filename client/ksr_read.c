@@ -30,28 +30,6 @@ struct reader {
 	struct ksk_ksr ksr;
 };
 
-static void complain(struct reader *r, size_t line, const char *fmt, ...)
-	KSK_FORMAT(3, 4);
-
-static void
-complain(struct reader *r, size_t line, const char *fmt, ...)
-{
-	struct ksk_zonetext_faults *list = r->faults;
-	char text[KSK_FAULT_CAP];
-	va_list args;
-
-	if (list->count == KSK_ZONETEXT_FAULT_MAX) {
-		list->dropped++;
-		return;
-	}
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	list->list[list->count].line = line;
-	ksk_fault_set(&list->list[list->count].fault, "%s", text);
-	list->count++;
-}
-
 /* ---- lines and words ---- */
 
 /* Takes the next line, without its end. */
@@ -215,7 +193,7 @@ check_keys(struct reader *r, const struct ksk_ksr_section *section)
 		if (ksk_dnskey_read(section->rrset.rdata[i], &key) != KSK_OK ||
 			key.flags == KSK_FLAG_ZONE)
 			continue;
-		complain(r, section->line,
+		ksk_zonetext_note(r->faults, section->line,
 			"the section holds key %u with flags %u: a KSR names "
 			"ZSKs, which have flags 256; KSKs are added here",
 			key.tag, key.flags);
@@ -230,7 +208,7 @@ check_section(struct reader *r, const struct ksk_ksr_section *section)
 	size_t first = r->ksr.section[0].line;
 
 	if (set->type != KSK_TYPE_DNSKEY) {
-		complain(r, section->line,
+		ksk_zonetext_note(r->faults, section->line,
 			"the section holds %s records: only DNSKEY records "
 			"stand in a KSR",
 			ksk_type_text(set->type, type));
@@ -245,13 +223,13 @@ check_section(struct reader *r, const struct ksk_ksr_section *section)
 	if (!ksk_name_equal(&set->owner, &r->ksr.owner)) {
 		ksk_name_to_text(&set->owner, here);
 		ksk_name_to_text(&r->ksr.owner, there);
-		complain(r, section->line,
+		ksk_zonetext_note(r->faults, section->line,
 			"the section is of the zone %.200s, that of line %zu "
 			"of %.200s: a KSR is for one zone",
 			here, first, there);
 	}
 	if (set->ttl != r->ksr.ttl)
-		complain(r, section->line,
+		ksk_zonetext_note(r->faults, section->line,
 			"the section has the TTL %u, that of line %zu %u: all "
 			"must have one",
 			set->ttl, first, r->ksr.ttl);
@@ -264,7 +242,8 @@ complain_all(struct reader *r, const struct ksk_zonetext_faults *faults,
 	size_t header)
 {
 	for (size_t i = 0; i < faults->count; i++)
-		complain(r, header + faults->list[i].line, "%s%s",
+		ksk_zonetext_note(r->faults, header + faults->list[i].line,
+			"%s%s",
 			faults->list[i].line == 0 ? "the section below: " : "",
 			faults->list[i].fault.text);
 	r->faults->dropped += faults->dropped;
@@ -313,7 +292,7 @@ begin_section(struct reader *r, const struct ksk_zonetext_word *word)
 	uint64_t time;
 
 	if (!read_time(word, &dialect, &time)) {
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"%s is no time: Knot writes seconds since 1970 in at "
 			"most 10 digits, BIND YYYYMMDDhhmmss, both before "
 			"2106-02-07",
@@ -323,18 +302,18 @@ begin_section(struct reader *r, const struct ksk_zonetext_word *word)
 		return;
 	}
 	if (r->has_dialect && dialect != r->ksr.dialect)
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"the time is in the form of %s, those above in that "
 			"of %s",
 			ksk_ksr_dialect_text(dialect),
 			ksk_ksr_dialect_text(r->ksr.dialect));
 	else if (r->ksr.count > 0 && section[-1].time >= time)
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"the section does not begin later than that of line "
 			"%zu: times must rise",
 			section[-1].line);
 	else if (r->ksr.count == KSK_KSR_SECTION_MAX)
-		complain(r, r->line, "more than %u sections",
+		ksk_zonetext_note(r->faults, r->line, "more than %u sections",
 			KSK_KSR_SECTION_MAX);
 	else
 		section->line = r->line;
@@ -354,13 +333,14 @@ read_header(struct reader *r, struct ksk_span line)
 		word = cut_word(&line, r->line);
 	if (word.text.len != sizeof(KSR_WORD) - 1 ||
 		memcmp(word.text.data, KSR_WORD, word.text.len) != 0) {
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"the header does not begin with \";; " KSR_WORD "\"");
 		return;
 	}
 	word = cut_word(&line, r->line);
 	if (!ksk_zonetext_word_is(&word, "1.0")) {
-		complain(r, r->line, "the version is %s: only 1.0 is known",
+		ksk_zonetext_note(r->faults, r->line,
+			"the version is %s: only 1.0 is known",
 			ksk_zonetext_word_show(&word, show));
 		return;
 	}
@@ -378,7 +358,7 @@ check_outside(struct reader *r, struct ksk_span line)
 
 	if (word.text.len == 0 || word.text.data[0] == ';')
 		return;
-	complain(r, r->line,
+	ksk_zonetext_note(r->faults, r->line,
 		r->over ? "text stands behind the last line of the KSR"
 			: "a record stands before the first header");
 }
@@ -391,24 +371,25 @@ read_one(struct reader *r, struct ksk_span line, size_t begin, bool *out_header)
 	enum ksk_err err = KSK_OK;
 
 	if (find_header(line, SKR_WORD) < line.len) {
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"this is a signed key response (SKR): a request is "
 			"read here");
 		r->over = true;
 		return KSK_ERR_BAD_INPUT;
 	}
 	if (inside)
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"a header stands behind something else on its line");
 	else if (line.len > 0 && line.data[0] == '$')
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"directives are not read in a KSR: programs disagree "
 			"on how far they reach");
 	*out_header = at == 0 && line.len > 0;
 	if (!*out_header)
 		return KSK_OK;
 	if (r->over) {
-		complain(r, r->line, "a header stands behind the last line");
+		ksk_zonetext_note(r->faults, r->line,
+			"a header stands behind the last line");
 		return KSK_OK;
 	}
 	if (r->body != 0)
@@ -435,14 +416,14 @@ read_all(struct reader *r)
 	if (err != KSK_OK)
 		return err;
 	if (r->body == 0) {
-		complain(r, 0,
+		ksk_zonetext_note(r->faults, 0,
 			"the text has no line that begins with \";; " KSR_WORD
 			"\": it is no KSR");
 		return KSK_OK;
 	}
 	if (!r->over) {
 		err = end_section(r, r->text.len);
-		complain(r, r->line,
+		ksk_zonetext_note(r->faults, r->line,
 			"the text is cut off: its last line, \";; " KSR_WORD
 			" 1.0 generated …\", is missing");
 	}
@@ -456,14 +437,15 @@ read_text(struct reader *r)
 	enum ksk_err err;
 
 	if (ksk_zonetext_scan_check(r->text, &fault) != KSK_OK) {
-		complain(r, fault.line, "%s", fault.fault.text);
+		ksk_zonetext_note(
+			r->faults, fault.line, "%s", fault.fault.text);
 		return KSK_ERR_BAD_INPUT;
 	}
 	if (r->text.len >= 3 && memcmp(r->text.data, "\xef\xbb\xbf", 3) == 0)
 		r->pos = 3;
 	err = read_all(r);
 	if (err == KSK_OK && r->faults->count == 0 && r->ksr.count == 0)
-		complain(r, 0, "the KSR has no section");
+		ksk_zonetext_note(r->faults, 0, "the KSR has no section");
 	return err == KSK_OK && r->faults->count > 0 ? KSK_ERR_BAD_INPUT : err;
 }
 
@@ -476,7 +458,8 @@ ksk_ksr_read(struct ksk_span text, struct ksk_ksr *out_ksr,
 
 	*faults = (struct ksk_zonetext_faults){0};
 	if (text.len > KSK_ZONETEXT_MAX) {
-		complain(&r, 0, "the text exceeds %u bytes", KSK_ZONETEXT_MAX);
+		ksk_zonetext_note(r.faults, 0, "the text exceeds %u bytes",
+			KSK_ZONETEXT_MAX);
 		return KSK_ERR_TOO_LARGE;
 	}
 	/* One place more than sections: that behind the last is looked at. */

@@ -96,9 +96,22 @@ try_in_turn(const struct round *r)
 	return exit;
 }
 
-/* The worse of two: what did not verify, then who can't be trusted, … */
-static enum ksk_ctl_exit
-worse(enum ksk_ctl_exit a, enum ksk_ctl_exit b)
+void
+ksk_note_refused(json_t *list, const struct ksk_session *session,
+	const struct ksk_reply *reply)
+{
+	ksk_say_refusals(&reply->refusals);
+	(void)json_array_append_new(list,
+		json_pack("{s:s, s:s, s:s, s:s, s:o}", "address",
+			session->address, "status", "refused", "reply",
+			ksk_status_text((unsigned)reply->status), "text",
+			reply->text, "refusals",
+			ksk_json_refusals(
+				reply->refusals.list, reply->refusals.count)));
+}
+
+enum ksk_ctl_exit
+ksk_ctl_worse(enum ksk_ctl_exit a, enum ksk_ctl_exit b)
 {
 	static const enum ksk_ctl_exit order[] = {KSK_CTL_UNVERIFIED,
 		KSK_CTL_UNREACHABLE, KSK_CTL_BAD_INPUT, KSK_CTL_REFUSED,
@@ -122,9 +135,9 @@ try_each(const struct round *r)
 			r, &r->profile->endpoint[i], &session);
 
 		if (step == KSK_STEP_DONE || step == KSK_STEP_OVER)
-			exit = worse(exit, session.exit);
+			exit = ksk_ctl_worse(exit, session.exit);
 		else
-			exit = worse(exit,
+			exit = ksk_ctl_worse(exit,
 				step == KSK_STEP_LATER ? KSK_CTL_LATER
 						       : KSK_CTL_UNREACHABLE);
 	}

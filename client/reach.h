@@ -13,6 +13,8 @@
 
 #include "client/ask.h"
 
+#include <jansson.h>
+
 /*
  * What is to be done on a connection. May be called several times, with
  * another connection each time: nothing may be printed to standard output
@@ -31,5 +33,14 @@ KSK_MUST_USE enum ksk_ctl_exit ksk_reach(
  * whatever becomes of the others. Returns the most serious exit code. */
 KSK_MUST_USE enum ksk_ctl_exit ksk_reach_each(
 	const struct ksk_ctl *ctl, ksk_work_fn work, void *ctx);
+
+/* Returns the more serious of two: what did not verify, then who can't be
+ * trusted, and so on. */
+enum ksk_ctl_exit ksk_ctl_worse(enum ksk_ctl_exit a, enum ksk_ctl_exit b);
+
+/* Says a reply's refusals on standard error, and appends them with the
+ * appliance's address to a list; a list that is NULL is left out. */
+void ksk_note_refused(json_t *list, const struct ksk_session *session,
+	const struct ksk_reply *reply);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "client/file.h"
 #include "client/output.h"
+#include "client/signed.h"
 #include "client/standing.h"
 
 #include <openssl/rand.h>
@@ -196,19 +197,6 @@ add_ksks(struct ksk_sign_set *set, const struct ksk_keys_reply *keys,
 	return KSK_OK;
 }
 
-static bool
-sets_equal(const struct ksk_rrset *a, const struct ksk_rrset *b)
-{
-	if (!ksk_name_equal(&a->owner, &b->owner) || a->type != b->type ||
-		a->ttl != b->ttl || a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++) {
-		if (!ksk_span_equal(a->rdata[i], b->rdata[i]))
-			return false;
-	}
-	return true;
-}
-
 /* One entry per RRSIG of the file. A proof over a DNSKEY RRset counts for the
  * very set that is to be signed only. */
 static enum ksk_err
@@ -220,7 +208,7 @@ add_evidence(struct ksk_sign *sign, const struct ksk_sign_evidence *evidence,
 
 	if (!ksk_name_within(&zone->rrset.owner, &sign->rrset.owner))
 		return KSK_OK;
-	if (dnskey && !sets_equal(&zone->rrset, &sign->rrset)) {
+	if (dnskey && !ksk_rrsets_equal(&zone->rrset, &sign->rrset)) {
 		ksk_fault_set(fault,
 			"%s: its DNSKEY RRset is not the one to be signed",
 			label(evidence->path));

@@ -4,6 +4,8 @@
  */
 #include "client/spawn.h"
 
+#include "client/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,15 +31,6 @@ struct run {
 	uint64_t deadline_ms;
 	bool gone; /* the program has ended */
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec time;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 static void
 close_end(int *fd)
@@ -234,7 +227,7 @@ talk(struct run *r, struct ksk_fault *fault)
 		look_for_end(r);
 		if (r->gone && (idle || (r->fd[OUT] < 0 && r->fd[ERR] < 0)))
 			return KSK_OK;
-		if (now_ms() < r->deadline_ms)
+		if (ksk_ctl_now_ms() < r->deadline_ms)
 			continue;
 		ksk_fault_set(fault, "%s takes more than %u s",
 			r->spawn->argv[0], r->spawn->timeout_ms / 1000);
@@ -247,7 +240,7 @@ ksk_spawn_run(struct ksk_spawn *spawn, struct ksk_fault *fault)
 {
 	struct run r = {.spawn = spawn,
 		.fd = {-1, -1, -1},
-		.deadline_ms = now_ms() + spawn->timeout_ms};
+		.deadline_ms = ksk_ctl_now_ms() + spawn->timeout_ms};
 	enum ksk_err err = start(&r, fault);
 
 	if (err == KSK_OK) {

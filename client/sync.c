@@ -6,6 +6,8 @@
  */
 #include "client/sync.h"
 
+#include "client/reach.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -48,21 +50,6 @@ lock(const char *path, enum ksk_ctl_exit *out_exit)
 	return -1;
 }
 
-/* The more serious of two. */
-static enum ksk_ctl_exit
-worse(enum ksk_ctl_exit a, enum ksk_ctl_exit b)
-{
-	static const enum ksk_ctl_exit order[] = {KSK_CTL_UNVERIFIED,
-		KSK_CTL_UNREACHABLE, KSK_CTL_BAD_INPUT, KSK_CTL_REFUSED,
-		KSK_CTL_LATER};
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
-		if (a == order[i] || b == order[i])
-			return order[i];
-	}
-	return KSK_CTL_DONE;
-}
-
 static enum ksk_ctl_exit
 do_zone(struct sync *s, const struct ksk_sync_zone *zone)
 {
@@ -102,11 +89,11 @@ do_zones(struct sync *s)
 		if (s->has_zone && !ksk_name_equal(&zone->owner, &s->zone))
 			continue;
 		found = true;
-		exit = worse(exit, do_zone(s, zone));
+		exit = ksk_ctl_worse(exit, do_zone(s, zone));
 		if (s->text.len == 0)
 			continue;
 		if (ksk_out_text(s->text.data, s->text.len) != KSK_OK)
-			return worse(exit, KSK_CTL_BAD_INPUT);
+			return ksk_ctl_worse(exit, KSK_CTL_BAD_INPUT);
 		s->text.len = 0;
 	}
 	if (!found) {
@@ -115,7 +102,7 @@ do_zones(struct sync *s)
 	}
 	if (s->ctl->json &&
 		ksk_out_json(json_pack("{s:O}", "zones", s->json)) != KSK_OK)
-		return worse(exit, KSK_CTL_BAD_INPUT);
+		return ksk_ctl_worse(exit, KSK_CTL_BAD_INPUT);
 	return exit;
 }
 

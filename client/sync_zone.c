@@ -5,6 +5,7 @@
  */
 #include "client/sync.h"
 
+#include "client/clock.h"
 #include "client/deliver.h"
 #include "client/reach.h"
 
@@ -36,15 +37,6 @@ tell(const struct ksk_sync_run *run, const char *what, const char *whom)
 {
 	if (run->progress)
 		ksk_say_plain("%s: %s %s …", run->zone->text, what, whom);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec time;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
 static void
@@ -173,7 +165,7 @@ deliver(struct ksk_sync_run *run, unsigned i)
 static enum ksk_err
 read_back(struct ksk_sync_run *run)
 {
-	uint64_t end = now_ms() + run->config->settle_ms;
+	uint64_t end = ksk_ctl_now_ms() + run->config->settle_ms;
 	bool seen[KSK_SYNC_MEMBER_MAX] = {false};
 
 	for (;;) {
@@ -190,7 +182,7 @@ read_back(struct ksk_sync_run *run)
 			seen[i] = compare(run, member);
 			open += !seen[i];
 		}
-		if (open == 0 || now_ms() >= end)
+		if (open == 0 || ksk_ctl_now_ms() >= end)
 			break;
 		pause_ms(LOOK_MS);
 	}

@@ -59,13 +59,8 @@ is_blank(char c)
 static struct ksk_span
 take_line(struct ksk_span *rest)
 {
-	const uint8_t *end = memchr(rest->data, '\n', rest->len);
-	size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-	struct ksk_span line = ksk_span_of(rest->data, len);
-	size_t taken = end == NULL ? len : len + 1;
+	struct ksk_span line = ksk_span_take_line(rest);
 
-	rest->data += taken;
-	rest->len -= taken;
 	while (line.len > 0 && is_blank((char)line.data[0])) {
 		line.data++;
 		line.len--;

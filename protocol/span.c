@@ -15,6 +15,19 @@ ksk_span_equal(struct ksk_span a, struct ksk_span b)
 	return a.len == 0 || memcmp(a.data, b.data, a.len) == 0;
 }
 
+struct ksk_span
+ksk_span_take_line(struct ksk_span *rest)
+{
+	const uint8_t *end = memchr(rest->data, '\n', rest->len);
+	size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
+	struct ksk_span line = ksk_span_of(rest->data, len);
+	size_t taken = end == NULL ? len : len + 1;
+
+	rest->data += taken;
+	rest->len -= taken;
+	return line;
+}
+
 enum ksk_err
 ksk_buf_put(struct ksk_buf *buf, const void *data, size_t len)
 {

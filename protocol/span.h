@@ -47,6 +47,10 @@ ksk_buf_of(void *data, size_t cap)
 /* Returns true if both hold the same bytes. Not for secrets. */
 bool ksk_span_equal(struct ksk_span a, struct ksk_span b);
 
+/* Takes the next line from the front of a text: returns it without its
+ * newline. rest: in/out, not empty. */
+struct ksk_span ksk_span_take_line(struct ksk_span *rest);
+
 /*
  * Appends bytes to a buffer.
  * KSK_ERR_NO_ROOM: they do not fit; the buffer is unchanged.

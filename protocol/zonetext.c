@@ -46,11 +46,9 @@ struct record {
 	size_t next; /* first word of the RDATA */
 };
 
-static void note_add(struct ksk_zonetext_faults *list, size_t line,
-	const char *fmt, ...) KSK_FORMAT(3, 4);
-
-static void
-note_add(struct ksk_zonetext_faults *list, size_t line, const char *fmt, ...)
+void
+ksk_zonetext_note(
+	struct ksk_zonetext_faults *list, size_t line, const char *fmt, ...)
 {
 	char text[KSK_FAULT_CAP];
 	va_list args;
@@ -70,7 +68,7 @@ note_add(struct ksk_zonetext_faults *list, size_t line, const char *fmt, ...)
 static void
 add_fault(struct reader *r, const struct ksk_zonetext_fault *fault)
 {
-	note_add(r->faults, fault->line, "%s", fault->fault.text);
+	ksk_zonetext_note(r->faults, fault->line, "%s", fault->fault.text);
 }
 
 /* ---- directives (RFC 1035 5.1, RFC 2308 4) ---- */
@@ -84,7 +82,8 @@ read_origin(struct reader *r, const struct ksk_zonetext_word *word)
 		    &r->origin, &why) == KSK_OK)
 		r->has_origin = true;
 	else
-		note_add(r->faults, word->line, "$ORIGIN: %s", why.text);
+		ksk_zonetext_note(
+			r->faults, word->line, "$ORIGIN: %s", why.text);
 }
 
 static void
@@ -95,7 +94,7 @@ read_default_ttl(struct reader *r, const struct ksk_zonetext_word *word)
 	if (ksk_zonetext_ttl(word, &r->default_ttl, &why) == KSK_OK)
 		r->has_default_ttl = true;
 	else
-		note_add(r->faults, word->line, "$TTL: %s", why.text);
+		ksk_zonetext_note(r->faults, word->line, "$TTL: %s", why.text);
 }
 
 static void
@@ -107,11 +106,11 @@ read_directive(struct reader *r)
 
 	if (!ksk_zonetext_word_is(word, "$ORIGIN") &&
 		!ksk_zonetext_word_is(word, "$TTL"))
-		note_add(r->faults, entry->line,
+		ksk_zonetext_note(r->faults, entry->line,
 			"%s is not read here: only $ORIGIN and $TTL are",
 			ksk_zonetext_word_show(word, show));
 	else if (entry->count != 2)
-		note_add(r->faults, entry->line, "%s takes one value",
+		ksk_zonetext_note(r->faults, entry->line, "%s takes one value",
 			ksk_zonetext_word_show(word, show));
 	else if (ksk_zonetext_word_is(word, "$ORIGIN"))
 		read_origin(r, &entry->word[1]);
@@ -128,7 +127,7 @@ read_owner(struct reader *r, struct record *record)
 	struct ksk_fault why = {0};
 
 	if (r->entry.blank && !r->has_owner) {
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the line begins with a blank, but no owner name "
 			"stands above it");
 		return false;
@@ -137,8 +136,8 @@ read_owner(struct reader *r, struct record *record)
 		r->has_owner = false;
 		if (ksk_zonetext_name(word, r->has_origin ? &r->origin : NULL,
 			    &r->owner, &why) != KSK_OK) {
-			note_add(r->faults, word->line, "the owner name: %s",
-				why.text);
+			ksk_zonetext_note(r->faults, word->line,
+				"the owner name: %s", why.text);
 			return false;
 		}
 		r->has_owner = true;
@@ -162,12 +161,12 @@ read_type(struct reader *r, struct record *record)
 	const struct ksk_zonetext_word *word = &r->entry.word[record->next];
 
 	if (record->next == r->entry.count) {
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the record ends before its type");
 		return false;
 	}
 	if (ksk_zonetext_type(word, &record->type) != KSK_OK) {
-		note_add(r->faults, word->line,
+		ksk_zonetext_note(r->faults, word->line,
 			"%s is neither a TTL, a class nor a record type",
 			ksk_zonetext_word_show(word, show));
 		return false;
@@ -191,7 +190,8 @@ read_head(struct reader *r, struct record *record)
 		if (!record->has_ttl && is_number(word)) {
 			if (ksk_zonetext_ttl(word, &record->ttl, &why) !=
 				KSK_OK) {
-				note_add(r->faults, word->line, "%s", why.text);
+				ksk_zonetext_note(
+					r->faults, word->line, "%s", why.text);
 				return false;
 			}
 			record->has_ttl = true;
@@ -202,7 +202,7 @@ read_head(struct reader *r, struct record *record)
 		}
 	}
 	if (class != 1) {
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the record's class is not IN");
 		return false;
 	}
@@ -230,7 +230,7 @@ check_type(struct reader *r, const struct record *record)
 		record->type == KSK_TYPE_RRSIG)
 		return true;
 	if (!may_be_set(r, record->type)) {
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"records of type %s do not belong here%s", type,
 			r->options->form == KSK_ZONETEXT_SET
 				? ": only DNSKEY, CDS or CDNSKEY do"
@@ -239,7 +239,7 @@ check_type(struct reader *r, const struct record *record)
 	}
 	if (!r->has_set || record->type == r->zone.rrset.type)
 		return true;
-	note_add(r->faults, record->line,
+	ksk_zonetext_note(r->faults, record->line,
 		"a record of type %s stands among those of type %s that begin "
 		"in line %zu: one type per text",
 		type, ksk_type_text(r->zone.rrset.type, b), r->set_line);
@@ -255,7 +255,7 @@ check_owner(struct reader *r, const struct record *record)
 		return true;
 	ksk_name_to_text(&record->owner, here);
 	ksk_name_to_text(&r->zone.rrset.owner, there);
-	note_add(r->faults, record->line,
+	ksk_zonetext_note(r->faults, record->line,
 		"the owner is %.250s, but %.250s in line %zu: one RRset has "
 		"one owner",
 		here, there, r->set_line);
@@ -276,7 +276,7 @@ fill_ttl(struct reader *r, struct record *record)
 		record->ttl = r->options->ttl;
 		r->filled_count++;
 	} else {
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the record has no TTL, and no $TTL stands above it");
 		r->ttl_fault_count++;
 	}
@@ -295,7 +295,7 @@ check_ttl(struct reader *r, const struct record *record)
 	}
 	if (record->ttl == r->zone.rrset.ttl)
 		return true;
-	note_add(r->faults, record->line,
+	ksk_zonetext_note(r->faults, record->line,
 		"the TTL is %u, but %u in line %zu: one RRset has one TTL "
 		"(RFC 2181 5.2)",
 		record->ttl, r->zone.rrset.ttl, r->ttl_line);
@@ -327,12 +327,13 @@ check_key(struct reader *r, const struct record *record, struct ksk_span rdata)
 	if (record->type != KSK_TYPE_DNSKEY && record->type != KSK_TYPE_CDNSKEY)
 		return true;
 	if (ksk_dnskey_read(rdata, &key) != KSK_OK) {
-		note_add(r->faults, record->line, "the key is cut off");
+		ksk_zonetext_note(
+			r->faults, record->line, "the key is cut off");
 		return false;
 	}
 	if (ksk_dnskey_form(&key, &why) != KSK_ERR_MALFORMED)
 		return true;
-	note_add(r->faults, record->line, "%s", why.text);
+	ksk_zonetext_note(r->faults, record->line, "%s", why.text);
 	return false;
 }
 
@@ -365,10 +366,10 @@ read_rdata(struct reader *r, const struct record *record, struct ksk_span *out)
 	r->strict[strict.len] = '\0';
 	err = ksk_zonetext_ldns(&source, want_len, &r->memory, out);
 	if (err == KSK_ERR_TOO_LARGE)
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the record's data exceeds %u bytes", KSK_RDATA_MAX);
 	else if (err != KSK_OK)
-		note_add(r->faults, record->line,
+		ksk_zonetext_note(r->faults, record->line,
 			"the record's data can't be read");
 	if (err != KSK_OK)
 		return false;
@@ -386,7 +387,7 @@ keep_rdata(struct reader *r, const struct record *record, struct ksk_span rdata)
 	for (size_t i = 0; i < rrset->count; i++) {
 		if (!ksk_span_equal(rrset->rdata[i], rdata))
 			continue;
-		note_add(&r->zone.notes, record->line,
+		ksk_zonetext_note(&r->zone.notes, record->line,
 			"the record is that of line %zu again: taken once",
 			r->rdata_line[i]);
 		return;
@@ -399,8 +400,8 @@ static void
 keep_rrsig(struct reader *r, const struct record *record, struct ksk_span rdata)
 {
 	if (r->zone.rrsig_count == KSK_RRSIG_COUNT_MAX)
-		note_add(r->faults, record->line, "more than %u RRSIGs",
-			KSK_RRSIG_COUNT_MAX);
+		ksk_zonetext_note(r->faults, record->line,
+			"more than %u RRSIGs", KSK_RRSIG_COUNT_MAX);
 	else
 		r->zone.rrsig[r->zone.rrsig_count++] = rdata;
 }
@@ -437,7 +438,7 @@ read_entry(struct reader *r)
 	}
 	r->record_count++;
 	if (r->record_count == KSK_RDATA_COUNT_MAX + 1)
-		note_add(r->faults, r->entry.line,
+		ksk_zonetext_note(r->faults, r->entry.line,
 			"more than %u records: an RRset may hold no more",
 			KSK_RDATA_COUNT_MAX);
 	if (r->record_count <= KSK_RDATA_COUNT_MAX)
@@ -471,21 +472,21 @@ check_proof(struct reader *r)
 	char type[10];
 
 	if (r->zone.rrsig_count == 0)
-		note_add(r->faults, 0, "the text holds no RRSIG");
+		ksk_zonetext_note(r->faults, 0, "the text holds no RRSIG");
 	for (size_t i = 0; i < r->zone.rrsig_count; i++) {
 		struct ksk_rrsig rrsig;
 
 		if (ksk_rrsig_read(r->zone.rrsig[i], &rrsig) != KSK_OK) {
-			note_add(
+			ksk_zonetext_note(
 				r->faults, 0, "RRSIG %zu can't be read", i + 1);
 			return;
 		}
 		if (rrsig.type != r->zone.rrset.type)
-			note_add(r->faults, 0,
+			ksk_zonetext_note(r->faults, 0,
 				"RRSIG %zu does not cover the %s records",
 				i + 1, ksk_type_text(r->zone.rrset.type, type));
 		if (i > 0 && rrsig.ttl != r->zone.rrset.ttl)
-			note_add(r->faults, 0,
+			ksk_zonetext_note(r->faults, 0,
 				"the RRSIGs have different original TTLs");
 		r->zone.rrset.ttl = rrsig.ttl;
 	}
@@ -497,12 +498,12 @@ check_whole(struct reader *r)
 	if (r->faults->count != 0)
 		return;
 	if (r->zone.rrset.count == 0) {
-		note_add(r->faults, 0, "the text holds no records%s",
+		ksk_zonetext_note(r->faults, 0, "the text holds no records%s",
 			r->zone.rrsig_count != 0 ? " but RRSIGs" : "");
 		return;
 	}
 	if (r->filled_count != 0)
-		note_add(&r->zone.notes, 0,
+		ksk_zonetext_note(&r->zone.notes, 0,
 			"%zu of %zu records have no TTL: the policy's, %u, is "
 			"taken",
 			r->filled_count, r->record_count, r->options->ttl);
@@ -540,7 +541,7 @@ ksk_zonetext_read(struct ksk_span text,
 
 	*faults = (struct ksk_zonetext_faults){0};
 	if (text.len > KSK_ZONETEXT_MAX) {
-		note_add(faults, 0, "the text exceeds %u bytes",
+		ksk_zonetext_note(faults, 0, "the text exceeds %u bytes",
 			KSK_ZONETEXT_MAX);
 		return KSK_ERR_TOO_LARGE;
 	}

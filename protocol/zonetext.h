@@ -53,6 +53,10 @@ struct ksk_zonetext_faults {
 	uint16_t type;
 };
 
+/* Adds one to a list, or counts it where there is no room. line: 0 for none. */
+void ksk_zonetext_note(struct ksk_zonetext_faults *list, size_t line,
+	const char *fmt, ...) KSK_FORMAT(3, 4);
+
 enum ksk_zonetext_form {
 	/* One RRset of type DNSKEY, CDS or CDNSKEY. */
 	KSK_ZONETEXT_SET,

@@ -8,16 +8,6 @@
 
 #define BODY_VERSION 1u
 
-static void
-put_ds(struct ksk_wire_out *w, const struct ksk_ds *ds)
-{
-	ksk_wire_put_u16(w, ds->tag);
-	ksk_wire_put_u8(w, ds->algorithm);
-	ksk_wire_put_u8(w, ds->digest_type);
-	ksk_wire_put_u8(w, ds->digest_len);
-	ksk_wire_put_bytes(w, ksk_span_of(ds->digest, ds->digest_len));
-}
-
 enum ksk_err
 ksk_announced_write(const struct ksk_history_announced *entry,
 	const struct ksk_history_announced_key *keys, struct ksk_buf *out)
@@ -39,8 +29,8 @@ ksk_announced_write(const struct ksk_history_announced *entry,
 		const struct ksk_history_announced_key *k =
 			&keys[entry->keys.first + i];
 
-		put_ds(&w, &k->sha256);
-		put_ds(&w, &k->sha384);
+		ksk_ds_put(&w, &k->sha256);
+		ksk_ds_put(&w, &k->sha384);
 		ksk_wire_put_u64(&w, k->retired);
 		ksk_wire_put_u8(&w, k->former ? 1 : 0);
 	}
@@ -50,18 +40,10 @@ ksk_announced_write(const struct ksk_history_announced *entry,
 static void
 get_ds(struct ksk_wire *w, uint8_t digest_type, struct ksk_ds *out)
 {
-	memset(out, 0, sizeof(*out));
-	out->tag = ksk_wire_u16(w);
-	out->algorithm = ksk_wire_u8(w);
-	out->digest_type = ksk_wire_u8(w);
-	out->digest_len = ksk_wire_u8(w);
+	ksk_ds_get(w, out);
 	if (out->digest_type != digest_type ||
-		out->digest_len !=
-			(digest_type == KSK_DIGEST_SHA256 ? 32 : 48)) {
-		out->digest_len = 0;
+		out->digest_len != (digest_type == KSK_DIGEST_SHA256 ? 32 : 48))
 		ksk_wire_fail(w, KSK_ERR_MALFORMED);
-	}
-	ksk_wire_copy(w, out->digest, out->digest_len);
 }
 
 static void

@@ -79,19 +79,6 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-static struct ksk_span
-take_line(struct ksk_span *rest)
-{
-	const uint8_t *end = memchr(rest->data, '\n', rest->len);
-	size_t len = end == NULL ? rest->len : (size_t)(end - rest->data);
-	struct ksk_span line = ksk_span_of(rest->data, len);
-	size_t taken = end == NULL ? len : len + 1;
-
-	rest->data += taken;
-	rest->len -= taken;
-	return line;
-}
-
 /* Returns false for a byte that people can't see and would sign unknowingly.
  * Comments may be in any language. */
 static bool
@@ -536,7 +523,7 @@ ksk_announcement_read(struct ksk_span text, struct ksk_announcement *out,
 		return KSK_ERR_BAD_INPUT;
 	}
 	while (text.len > 0) {
-		struct ksk_span line = take_line(&text);
+		struct ksk_span line = ksk_span_take_line(&text);
 
 		r.line++;
 		if (!is_text(line))

@@ -34,7 +34,7 @@ struct ksk_candidate {
 	                       * the last rate_per seconds */
 	bool clash;      /* its idempotency key stands for another request */
 	bool full;       /* the zone had so many changes that no more can be
-		     * remembered for now */
+			* remembered until older ones have passed */
 	struct ksk_chain *chain; /* NULL: no schedule */
 };
 

@@ -60,8 +60,8 @@ ksk_timeline_body_len(const struct ksk_timeline *timeline)
 
 /* ---- writing ---- */
 
-static void
-put_ds(struct ksk_wire_out *w, const struct ksk_ds *ds)
+void
+ksk_ds_put(struct ksk_wire_out *w, const struct ksk_ds *ds)
 {
 	ksk_wire_put_u16(w, ds->tag);
 	ksk_wire_put_u8(w, ds->algorithm);
@@ -76,8 +76,8 @@ put_keys(struct ksk_wire_out *w, const struct ksk_history *h)
 	ksk_wire_put_u16(w, (uint16_t)h->key_count);
 	for (size_t i = 0; i < h->key_count; i++) {
 		const struct ksk_history_key *k = &h->key[i];
-		put_ds(w, &k->sha256);
-		put_ds(w, &k->sha384);
+		ksk_ds_put(w, &k->sha256);
+		ksk_ds_put(w, &k->sha384);
 		ksk_wire_put_u16(w, k->flags);
 		ksk_wire_put_u8(w,
 			(uint8_t)((k->ours ? KEY_OURS : 0) |
@@ -94,7 +94,7 @@ put_content(struct ksk_wire_out *w, const struct ksk_history *h,
 	ksk_wire_put_u16(w, (uint16_t)a->content.count);
 	for (uint32_t i = 0; i < a->content.count; i++) {
 		if (a->type != KSK_TYPE_DNSKEY) {
-			put_ds(w, &h->ds[a->content.first + i]);
+			ksk_ds_put(w, &h->ds[a->content.first + i]);
 			continue;
 		}
 		const struct ksk_history_member *m =
@@ -137,7 +137,7 @@ put_parents(struct ksk_wire_out *w, const struct ksk_history *h)
 		ksk_wire_put_u64(w, p->acted_cdnskey);
 		ksk_wire_put_u16(w, (uint16_t)p->ds.count);
 		for (uint32_t d = 0; d < p->ds.count; d++)
-			put_ds(w, &h->ds[p->ds.first + d]);
+			ksk_ds_put(w, &h->ds[p->ds.first + d]);
 	}
 }
 
@@ -198,8 +198,8 @@ get_count(struct ksk_wire *w, size_t room)
 	return 0;
 }
 
-static void
-get_ds(struct ksk_wire *w, struct ksk_ds *out)
+void
+ksk_ds_get(struct ksk_wire *w, struct ksk_ds *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->tag = ksk_wire_u16(w);
@@ -219,8 +219,8 @@ get_keys(struct ksk_wire *w, struct ksk_timeline *timeline)
 	size_t count = get_count(w, KSK_TIMELINE_KEY_MAX);
 	for (size_t i = 0; i < count; i++) {
 		struct ksk_history_key *k = &timeline->key[i];
-		get_ds(w, &k->sha256);
-		get_ds(w, &k->sha384);
+		ksk_ds_get(w, &k->sha256);
+		ksk_ds_get(w, &k->sha384);
 		k->flags = ksk_wire_u16(w);
 		uint8_t bits = ksk_wire_u8(w);
 		if (bits > (KEY_OURS | KEY_PROVEN))
@@ -252,7 +252,7 @@ get_list(struct ksk_wire *w, struct ksk_timeline *timeline)
 	struct ksk_run run = {.first = (uint32_t)h->ds_count};
 	run.count = (uint32_t)get_count(w, KSK_TIMELINE_DS_MAX - h->ds_count);
 	for (uint32_t i = 0; i < run.count; i++)
-		get_ds(w, &timeline->ds[h->ds_count++]);
+		ksk_ds_get(w, &timeline->ds[h->ds_count++]);
 	return run;
 }
 

@@ -11,6 +11,7 @@
 
 #include "appliance/policy/announced.h"
 #include "appliance/policy/history.h"
+#include "protocol/wire.h"
 
 /* What one zone may have. Answers leave 31 days after no cache can hold them
  * (ksk_history_droppable): about 16 changes a day fit. */
@@ -75,5 +76,10 @@ KSK_MUST_USE enum ksk_err ksk_timeline_read(
 
 /* Returns no less than what ksk_timeline_write appends. */
 size_t ksk_timeline_body_len(const struct ksk_timeline *timeline);
+
+/* A DS in a body. get: out is defined whatever comes; a digest that is too long
+ * fails the reader with KSK_ERR_MALFORMED. */
+void ksk_ds_put(struct ksk_wire_out *w, const struct ksk_ds *ds);
+void ksk_ds_get(struct ksk_wire *w, struct ksk_ds *out);
 
 #endif
