@@ -241,8 +241,13 @@ ksk_spawn_run(struct ksk_spawn *spawn, struct ksk_fault *fault)
 	struct run r = {.spawn = spawn,
 		.fd = {-1, -1, -1},
 		.deadline_ms = ksk_ctl_now_ms() + spawn->timeout_ms};
-	enum ksk_err err = start(&r, fault);
+	/* A program need not read what it is given. */
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction before;
+	enum ksk_err err;
 
+	(void)sigaction(SIGPIPE, &ignore, &before);
+	err = start(&r, fault);
 	if (err == KSK_OK) {
 		err = talk(&r, fault);
 		if (!r.gone) {
@@ -253,5 +258,6 @@ ksk_spawn_run(struct ksk_spawn *spawn, struct ksk_fault *fault)
 	}
 	for (int i = 0; i < PIPES; i++)
 		close_end(&r.fd[i]);
+	(void)sigaction(SIGPIPE, &before, NULL);
 	return err;
 }

@@ -28,8 +28,8 @@ struct ksk_spawn {
 };
 
 /*
- * Runs a program until its end. SIGPIPE must be ignored: a program need not
- * read what it is given.
+ * Runs a program until its end. It need not read what it is given: SIGPIPE is
+ * ignored meanwhile.
  * KSK_ERR_NOT_FOUND: it can't be started; KSK_ERR_TOO_LARGE: it writes too
  * much; KSK_ERR_AGAIN: the time was up; KSK_ERR_IO, KSK_ERR_NO_MEMORY; with
  * fault. Any exit status is KSK_OK: it is the caller's to judge. What is in the

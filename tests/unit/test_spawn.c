@@ -170,9 +170,5 @@ main(void)
 		cmocka_unit_test(waits_for_nobody_who_was_left_behind),
 		cmocka_unit_test(refuses_too_much),
 	};
-	/* As kskctl does. */
-	struct sigaction act = {.sa_handler = SIG_IGN};
-
-	(void)sigaction(SIGPIPE, &act, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
