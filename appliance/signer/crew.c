@@ -192,6 +192,13 @@ ksk_crew_look_again(struct ksk_crew *crew)
 }
 
 void
+ksk_crew_doubt(struct ksk_crew *crew, struct ksk_worker *worker)
+{
+	if (is_settled(crew, worker))
+		look_at_all(worker);
+}
+
+void
 ksk_crew_found_again(struct ksk_crew *crew, const struct ksk_worker *finder)
 {
 	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
@@ -217,6 +224,19 @@ ksk_crew_prove(struct ksk_crew *crew, uint16_t token)
 	}
 }
 
+/* One that was there when a key was lost may never see it again (SoftHSM, whose
+ * files went and came back): a new process looks in its place. */
+static void
+look_or_replace(const struct ksk_token_view *view, struct ksk_worker *worker)
+{
+	if (worker->born <= view->lost_born && worker->open_count == 0) {
+		worker->wrong = true;
+		return;
+	}
+	worker->round = KSK_ROUND_MISSING;
+	worker->looked = 0;
+}
+
 /* Has one worker look for the keys that are missing, when it is time. */
 static void
 look_for_missing(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
@@ -233,8 +253,7 @@ look_for_missing(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
 		struct ksk_worker *worker = &crew->worker[i];
 		if (worker->token != token || !is_settled(crew, worker))
 			continue;
-		worker->round = KSK_ROUND_MISSING;
-		worker->looked = 0;
+		look_or_replace(view, worker);
 		break;
 	}
 	view->again_wait_ms = between(

@@ -96,6 +96,7 @@ struct ksk_token_view {
 	uint64_t barren_ms;
 	uint64_t look_ms;       /* that a look-up takes, 0 = not known */
 	uint64_t job_us;        /* that a signature takes, 0 = not known */
+	uint64_t lost_born;     /* of the youngest worker when a key was lost */
 	uint64_t again_ms;      /* when missing keys are looked for next */
 	uint64_t again_wait_ms; /* and how long after that */
 };
@@ -152,6 +153,11 @@ void ksk_crew_judged(struct ksk_crew *crew, struct ksk_job *job, bool right,
 
 /* Has a token's workers that have nothing to do show that they still can. */
 void ksk_crew_prove(struct ksk_crew *crew, uint16_t token);
+
+/* A worker refused a job for a key that it found, so that it knows better by
+ * now, say by a new keymap: it looks its keys up again, if it has nothing else
+ * to look up. */
+void ksk_crew_doubt(struct ksk_crew *crew, struct ksk_worker *worker);
 
 /* A key of the token that was missing is there: before another worker signs,
  * it must have looked too. finder: the worker that saw it. */

@@ -268,6 +268,7 @@ take_key(struct ksk_crew *crew, struct ksk_worker *worker,
 	if (before == KSK_KEY_FOUND && key->state == KSK_KEY_MISSING) {
 		view->barren = false;
 		view->again_ms = 0;
+		view->lost_born = crew->links;
 	}
 }
 
@@ -366,6 +367,7 @@ take_one(struct ksk_crew *crew, struct ksk_worker *worker,
 		if (job->ticket->why[0] == '\0')
 			ksk_text_copy(job->ticket->why,
 				sizeof(job->ticket->why), item->why);
+		ksk_crew_doubt(crew, worker);
 		return KSK_OK;
 	}
 	if (item->signature.len == 0 ||

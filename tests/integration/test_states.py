@@ -31,7 +31,11 @@ class States(unittest.TestCase):
                 return self.status()[4] == want
             except OSError:
                 return False
-        ap.wait_for(seen, seconds)
+        try:
+            ap.wait_for(seen, seconds)
+        except AssertionError as e:
+            raise AssertionError(f"{e} {want}: {self.status()}\n"
+                                 + self.a.log_text()[-4000:]) from None
         return self.status()
 
     def sign(self):
@@ -290,7 +294,7 @@ class AllStates(unittest.TestCase):
         try:
             ap.wait_for(seen, 20)
         except AssertionError as e:
-            raise AssertionError(f"{e} {state}: {self.reply()}\n"
+            raise AssertionError(f"{e} {state}: {self.reply()} {self.sign()}\n"
                                  + self.a.log_text()[-4000:]) from None
 
     def check(self, state):

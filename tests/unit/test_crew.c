@@ -571,6 +571,10 @@ test_a_refused_job_is_lost_at_once(void **state)
 	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_OK);
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
 	assert_string_equal(w->ticket[0].why, "because");
+	/* It may know of a new keymap: its keys are asked for again. */
+	ksk_crew_push(&w->crew, 12);
+	assert_int_not_equal(w->crew.worker[0].setting, 0);
+	assert_int_equal(w->crew.worker[1].setting, 0);
 }
 
 static void
@@ -641,6 +645,37 @@ test_a_worker_that_loses_a_key_is_replaced(void **state)
 		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_MISSING);
 }
 
+/* All that were there when a key was lost may have the same ruin of a session:
+ * one that is new must look. */
+static void
+test_a_lost_key_is_looked_for_by_a_new_process(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	const uint32_t slot = w->map[0];
+	both_up(w);
+	ksk_crew_dead(&w->crew, 0, 1, 9);
+	link_worker(w, 0, 2);
+	ksk_crew_push(&w->crew, 10);
+	answer_keys(w, 0, false, 10);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, slot)->state, KSK_KEY_MISSING);
+	/* The one that would look is replaced. */
+	assert_true(ksk_crew_overdue(&w->crew, 11, &late));
+	assert_int_equal(late.index, 0);
+	assert_false(ksk_crew_overdue(&w->crew, 12, &late));
+	ksk_crew_dead(&w->crew, 0, 2, 13);
+	link_worker(w, 0, 3);
+	ksk_crew_push(&w->crew, 14);
+	answer_keys(w, 0, false, 14);
+	/* The new one goes on looking: no process is lost for it any more. */
+	assert_false(ksk_crew_overdue(&w->crew, 5000, &late));
+	ksk_crew_push(&w->crew, 5000);
+	answer_keys(w, 0, true, 5000);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, slot)->state, KSK_KEY_FOUND);
+}
+
 static void
 test_waiting_without_a_worker_ends(void **state)
 {
@@ -704,6 +739,7 @@ main(void)
 		TEST(test_time_in_which_the_signer_slept_is_nobodys),
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
 		TEST(test_a_worker_that_loses_a_key_is_replaced),
+		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
 		TEST(test_waiting_without_a_worker_ends),
 		TEST(test_looking_again_leaves_no_gap),
 	};
