@@ -76,7 +76,8 @@ KSK_MUST_USE enum ksk_err ksk_wrap_try(struct ksk_token *token,
  * out_id_len bytes.
  * KSK_ERR_NOT_FOUND: the token has no such recipient. KSK_ERR_UNSUPPORTED:
  * what the token can't do. KSK_ERR_AMBIGUOUS: label or key are on the token
- * already. KSK_ERR_MALFORMED: for another recipient, changed, or not the
+ * already; but this key's public half alone, under this label, is taken as what
+ * a restore left that was ended half way, and completed. KSK_ERR_MALFORMED: for another recipient, changed, or not the
  * private key of the file's public one. KSK_ERR_TOKEN. All with fault, and
  * nothing new is left on the token.
  */

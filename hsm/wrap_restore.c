@@ -22,11 +22,59 @@
 struct restore {
 	struct ksk_token *token;
 	const struct ksk_wrap_backup *backup;
-	CK_OBJECT_HANDLE aes; /* of the session */
+	CK_OBJECT_HANDLE aes;    /* of the session */
+	CK_OBJECT_HANDLE public; /* on the token, 0 until it is there */
 	bool extractable;
 	uint8_t id[KSK_CKA_ID_MAX];
 	size_t id_len;
 };
+
+static struct ksk_span
+object_id(const struct ksk_object *o)
+{
+	return ksk_span_of(o->id, o->id_len);
+}
+
+static struct ksk_span
+backup_field(const struct ksk_wrap_backup *b)
+{
+	return ksk_span_of(b->dnskey.data + KSK_DNSKEY_HEAD_LEN,
+		b->dnskey.len - KSK_DNSKEY_HEAD_LEN);
+}
+
+static bool
+has_private(const struct ksk_inventory *inventory, const struct ksk_object *of)
+{
+	for (size_t i = 0; i < inventory->count; i++) {
+		const struct ksk_object *o = &inventory->objects[i];
+
+		if (o->is_private &&
+			(strcmp(o->label, of->label) == 0 ||
+				ksk_span_equal(object_id(o), object_id(of))))
+			return true;
+	}
+	return false;
+}
+
+/* The public half of this very key and no private one: that is what an earlier
+ * restore leaves that was ended half way, and this one goes on from there. */
+static void
+find_begun(struct restore *x, const struct ksk_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->count && x->public == 0; i++) {
+		const struct ksk_object *o = &inventory->objects[i];
+
+		if (o->is_private || o->id_len == 0 ||
+			strcmp(o->label, x->backup->label) != 0 ||
+			!ksk_span_equal(ksk_span_of(o->field, o->field_len),
+				backup_field(x->backup)) ||
+			has_private(inventory, o))
+			continue;
+		x->public = o->handle;
+		x->id_len = o->id_len;
+		memcpy(x->id, o->id, o->id_len);
+	}
+}
 
 /* The label and the key must be new; an id that is in use is replaced. */
 static enum ksk_err
@@ -34,30 +82,34 @@ check_names(struct restore *x, const struct ksk_inventory *inventory,
 	struct ksk_fault *fault)
 {
 	const struct ksk_wrap_backup *b = x->backup;
-	struct ksk_span field = ksk_span_of(
-		b->dnskey.data + KSK_DNSKEY_HEAD_LEN,
-		b->dnskey.len - KSK_DNSKEY_HEAD_LEN);
 	bool used = b->id_len == 0;
 
+	find_begun(x, inventory);
 	for (size_t i = 0; i < inventory->count; i++) {
 		const struct ksk_object *o = &inventory->objects[i];
 		const char *what = NULL;
 
+		if (o->handle == x->public)
+			continue;
 		if (strcmp(o->label, b->label) == 0)
 			what = "a key of this label";
-		if (ksk_span_equal(ksk_span_of(o->field, o->field_len), field))
+		if (ksk_span_equal(ksk_span_of(o->field, o->field_len),
+			    backup_field(b)))
 			what = "this key";
 		if (what != NULL) {
 			ksk_fault_set(fault,
 				"%s (\"%s\") is on the token already; nothing "
-				"was changed",
+				"was changed (kskadm key list shows it, kskadm "
+				"key allow lets it sign)",
 				what, b->label);
 			return KSK_ERR_AMBIGUOUS;
 		}
 		used = used ||
-			ksk_span_equal(ksk_span_of(o->id, o->id_len),
-				ksk_span_of(b->id, b->id_len));
+			ksk_span_equal(
+				object_id(o), ksk_span_of(b->id, b->id_len));
 	}
+	if (x->public != 0)
+		return KSK_OK;
 	if (used) {
 		x->id_len = ID_LEN;
 		return ksk_token_random(x->token, x->id, x->id_len, fault);
@@ -245,27 +297,26 @@ read_back(const struct restore *x, struct ksk_key *out_key,
 	return KSK_OK;
 }
 
-/* Writes both halves, or none. */
+/* Writes both halves, or none. The public one goes first: alone it does no
+ * harm, and a restore that is ended in between can be done again. */
 static enum ksk_err
 write_key(const struct restore *x, struct ksk_key *out_key,
 	struct ksk_fault *fault)
 {
-	CK_OBJECT_HANDLE public = 0;
+	CK_OBJECT_HANDLE public = x->public;
 	CK_OBJECT_HANDLE private = 0;
-	bool made;
-	enum ksk_err r = unwrap(x, true, &private, fault);
+	enum ksk_err r = KSK_OK;
 
+	if (x->public == 0)
+		r = ksk_wrap_public_make(x->token, x->backup->dnskey,
+			x->backup->label, ksk_span_of(x->id, x->id_len),
+			&public, fault);
 	if (r != KSK_OK)
 		return r;
-	r = ksk_wrap_public_make(x->token, x->backup->dnskey, x->backup->label,
-		ksk_span_of(x->id, x->id_len), &public, fault);
-	made = r == KSK_OK;
-	if (made)
-		r = read_back(x, out_key, fault);
-	if (r == KSK_OK)
-		return KSK_OK;
-	ksk_wrap_destroy(x->token, private);
-	if (made)
+	r = unwrap(x, true, &private, fault);
+	if (r == KSK_OK && (r = read_back(x, out_key, fault)) != KSK_OK)
+		ksk_wrap_destroy(x->token, private);
+	if (r != KSK_OK && x->public == 0)
 		ksk_wrap_destroy(x->token, public);
 	return r;
 }

@@ -90,9 +90,12 @@ class Objects:
         self.box = box
         self.conf = box.path("etc/softhsm2.conf")
 
+    def open(self):
+        return cryptoki.Session(self, "ksk", content(
+            self.box.path("etc/pin.main")).decode().strip())
+
     def count(self):
-        with cryptoki.Session(self, "ksk", content(
-                self.box.path("etc/pin.main")).decode().strip()) as t:
+        with self.open() as t:
             return len(t.find({}))
 
 
@@ -372,23 +375,51 @@ class Backup(unittest.TestCase):
 
 
     def test_a_process_that_dies_half_way(self):
-        """Half a key is on the token then, and everybody is told."""
+        """Wherever it is ended, the same command completes the restore."""
         two = self.two
-        two.generate()
+        key = two.generate()
         path = two.backup(two.recipient())
         fault = Fault(two.b.path("fault"), build=ap.BUILD)
         self.addCleanup(fault.close)
+        before = self.state(two.b)
         conf = content(two.b.path("etc/kskd.yaml")).decode()
         two.b.write("etc/kskd.yaml", conf.replace(
             f"module: {ap.SOFTHSM}", f'module: "{fault.module}"'))
-        with fault.crash("C_CreateObject"):
+        for call, skip in (("C_UnwrapKey", 1), ("C_CreateObject", 0)):
+            with fault.crash(call, skip=skip):
+                done = two.restore(path, check=False)
+            self.assertEqual(done.returncode, MODULE, done.err)
+            self.assertEqual(self.state(two.b), before, (call, skip))
+        with fault.crash("C_UnwrapKey", skip=2):
             done = two.restore(path, check=False)
         self.assertEqual(done.returncode, MODULE, done.err)
         self.assertFalse(os.path.exists(two.b.path("etc/keymap")))
+        half = self.state(two.b)
+        self.assertNotEqual(half, before)
         line = next(x for x in two.b.kskadm("key", "list").out.splitlines()
                     if x.split()[1] == "k")
-        self.assertIn("public half missing", line)
+        self.assertIn("private half missing", line)
+        # A restore that fails leaves the half that it found.
+        with fault.fail("C_UnwrapKey", "CKR_DEVICE_ERROR", skip=2, times=1):
+            self.refused(two.restore(path, check=False), "C_UnwrapKey", TOKEN)
+        self.assertEqual(self.state(two.b), half)
+        self.assertIn(ap.ds_text(ZONE, key), two.restore(path).out)
+        self.refused(two.restore(path, check=False), "kskadm key allow")
+
+    def test_a_public_half_of_another_key(self):
+        """The label alone does not make it the half that is meant."""
+        two = self.two
+        two.generate()
+        path = two.backup(two.recipient())
+        other = two.b.kskadm("key", "generate", "--token", "main", "--zone",
+                             ZONE, "--algorithm", 13, "--label", "k")
+        self.assertIn("DNSKEY", other.out)
+        with Objects(two.b).open() as token:
+            private, = token.find(dict(CLASS=cryptoki.CKO_PRIVATE, LABEL="k"))
+            token.destroy(private)
+        before = self.state(two.b)
         self.refused(two.restore(path, check=False), "on the token already")
+        self.assertEqual(self.state(two.b), before)
 
 
 class OnTpm(unittest.TestCase):
