@@ -31,7 +31,8 @@ DEPS_TEST  := libcmocka-dev clang clang-format python3 python3-cbor2 opensc \
 	p11-kit bind9-utils bind9-dnsutils bind9 knot knot-dnssecutils \
 	ldnsutils unbound mandoc util-linux procps strace gdb swtpm tpm2-tools \
 	libtpm2-pkcs11-1 libtss2-tcti-swtpm0 p11-kit-modules systemd \
-	pdns-server pdns-backend-sqlite3 nsd dnsviz python3-dnspython
+	pdns-server pdns-backend-sqlite3 nsd dnsviz python3-dnspython \
+	libengine-pkcs11-openssl
 DEPS_DEMO  := $(DEPS_BUILD) $(DEPS_RUN) bind9-utils bind9-dnsutils \
 	knot python3 util-linux procps
 

@@ -33,6 +33,12 @@ add(struct command *c, const char *const *words)
 	c->word[c->count] = NULL;
 }
 
+static bool
+is_token(const char *key)
+{
+	return strncmp(key, "pkcs11:", 7) == 0;
+}
+
 /* The last words are the same for a first signature and for a further one. */
 static void
 build(struct command *c, const struct ksk_policy_words *w, bool again)
@@ -49,7 +55,7 @@ build(struct command *c, const struct ksk_policy_words *w, bool again)
 		"-in", w->file, "-out", w->out, NULL};
 
 	add(c, again ? more : first);
-	if (strncmp(w->key, "pkcs11:", 7) == 0)
+	if (is_token(w->key))
 		add(c, token);
 	add(c, rest);
 }
@@ -145,6 +151,11 @@ ksk_policy_sign(const struct ksk_policy_words *words)
 	if (words->certificate == NULL || words->key == NULL ||
 		words->out == NULL) {
 		ksk_say("policy sign needs --certificate, --key and --out");
+		return KSK_CTL_USAGE;
+	}
+	if (is_token(words->key) && strstr(words->key, "pin-value=") != NULL) {
+		ksk_say("the PIN must not stand in the URI, where others see "
+			"it: leave it out and type it, or use pin-source");
 		return KSK_CTL_USAGE;
 	}
 	if (look(words->file, &again, &fault) != KSK_OK) {

@@ -5,6 +5,7 @@ what openssl's own command makes, and what stands is shown and compared.
 import json
 import os
 import shlex
+import shutil
 import sys
 import unittest
 
@@ -14,7 +15,6 @@ import quorum as q  # noqa: E402
 
 ZONE = "lab.example."
 DONE, REFUSED, USAGE, UNREACHABLE, LATER, BAD_INPUT = range(6)
-ENGINE = "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so"
 
 
 class Case(unittest.TestCase):
@@ -146,31 +146,116 @@ class Policy(Case):
         self.ctl("policy", "sign", "--certificate", a.path("x"), "--key",
                  a.path("x"), "--out", a.path("y.cms"), path, code=BAD_INPUT)
 
-    @unittest.skipUnless(os.path.exists(ENGINE),
-                         "libengine-pkcs11-openssl is not installed")
-    def test_a_key_on_a_token(self):
-        a = self.a
+
+class TokenOperator:
+    """An operator whose key was made in a token and never leaves it. The PIN
+    stands in a file that only the operator reads."""
+    PIN = "4711-08-15"
+
+    def __init__(self, a, name):
         conf = a.write("ops.conf", f"directories.tokendir = {a.path('ops')}\n"
                        "objectstore.backend = file\nlog.level = ERROR\n")
         os.mkdir(a.path("ops"), 0o700)
-        env = dict(os.environ, SOFTHSM2_CONF=conf,
-                   PKCS11_MODULE_PATH=ap.SOFTHSM)
+        self.env = dict(os.environ, SOFTHSM2_CONF=conf,
+                        PKCS11_MODULE_PATH=ap.SOFTHSM)
         ap.sh("softhsm2-util", "--init-token", "--free", "--label", "ops",
-              "--pin", "1234", "--so-pin", "5678", env=env)
+              "--pin", self.PIN, "--so-pin", "5678", env=self.env)
         ap.sh("pkcs11-tool", "--module", ap.SOFTHSM, "--token-label", "ops",
-              "--login", "--pin", "1234", "--keypairgen", "--key-type",
-              "EC:prime256v1", "--label", "anna", "--id", "01", env=env)
-        uri = ("pkcs11:token=ops;object=anna;type=private?pin-source="
-               f"file:{a.write('ops.pin', '1234', 0o600)}")
-        crt = a.path("token.crt")
+              "--login", "--pin", self.PIN, "--keypairgen", "--key-type",
+              "EC:prime256v1", "--label", name, "--id", "01", env=self.env)
+        pin = a.write("ops.pin", self.PIN, 0o600)
+        self.key = f"pkcs11:token=ops;object={name};type=private" \
+                   f"?pin-source=file:{pin}"
+        self.crt = a.path(f"{name}.op.crt")
         ap.sh("openssl", "req", "-x509", "-new", "-engine", "pkcs11",
-              "-keyform", "engine", "-key", uri, "-days", "30", "-subj",
-              "/CN=anna", "-out", crt, env=env)
-        _, path = self.next_text("z.yaml")
-        out = a.path("z.cms")
-        said = self.ctl("policy", "sign", "--certificate", crt, "--key", uri,
-                        "--out", out, path, env=env).out
-        self.assertIn(f"good {ap.Appliance.pin_of(crt)}", said)
+              "-keyform", "engine", "-key", self.key, "-days", "30", "-subj",
+              f"/CN={name}", "-out", self.crt, env=self.env)
+        self.pin = ap.Appliance.pin_of(self.crt)
+        # What openssl is given, word by word.
+        self.told = a.path("told")
+        os.mkdir(a.path("bin"))
+        a.write("bin/openssl", "#!/bin/sh\n{ printf '%s\\n' \"$@\"; env; } >> "
+                f"'{self.told}'\nexec {shutil.which('openssl')} \"$@\"\n",
+                0o755)
+        self.env["PATH"] = f"{a.path('bin')}:{os.environ['PATH']}"
+
+
+class Token(Case):
+    """One of two operators signs with a key on a PKCS#11 token, first and
+    second; what both signed comes into force."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.op = TokenOperator(cls.a, "dora")
+        cls.a.ops["dora"] = cls.op
+        text = cls.a.authority_text(2, ("dora", "bert"), 2, 2, 2,
+                                    q.hash_of(cls.a.first))
+        path = cls.a.write("authority2.yaml", text)
+        first, both = cls.a.path("a.1"), cls.a.path("a.2")
+        # Who is new signs what makes them an operator.
+        cls.sign(cls, "dora", path, first)
+        cls.sign(cls, "bert", first, both)
+        cls.sign(cls, "anna", both, first)
+        cls.ctl("policy", "submit", first)
+
+    def sign(self, name, source, out, *more, code=DONE):
+        op = self.a.ops[name]
+        return self.ctl("policy", "sign", "--certificate", op.crt, "--key",
+                        op.key, "--out", out, *more, source, code=code,
+                        env=self.op.env)
+
+    def test_first_and_second(self):
+        a = self.a
+        for order in (("dora", "bert"), ("bert", "dora")):
+            text, path = self.next_text("t.yaml")
+            one, two = a.path("t.1"), a.path("t.2")
+            self.sign(order[0], path, one)
+            said = self.sign(order[1], one, two).out
+            for name in order:
+                self.assertIn(f"good {a.ops[name].pin}", said)
+            self.ctl("policy", "submit", two)
+            self.assertEqual(self.stands()["policy-hash"], q.hash_of(text))
+        with open(self.op.told, encoding="utf-8") as f:
+            told = f.read()
+        self.assertIn("-resign", told)
+        self.assertIn(self.op.key, told)
+        for text in (told, said, a.log_text()):
+            self.assertNotIn(self.op.PIN, text)
+
+    def test_typed(self):
+        """The command that is printed, typed into a shell by hand."""
+        a = self.a
+        text, path = self.next_text("typed.yaml")
+        out = a.path("typed.1")
+        said = self.sign("dora", path, out, "--command").out
+        self.assertIn(" -engine pkcs11 -keyform engine -signer ", said)
+        ap.sh("sh", "-c", said, env=self.op.env)
+        said = self.ctl("policy", "signers", out).out
+        self.assertEqual(said, f"document {q.hash_of(text)}\n"
+                         f"good {self.op.pin}\n")
+
+    def test_what_the_token_refuses(self):
+        a = self.a
+        _, path = self.next_text("r.yaml")
+        a.write("ops.pin", "1234-99", 0o600)
+        try:
+            done = self.sign("dora", path, a.path("r.1"), code=BAD_INPUT)
+            self.assertNotIn("1234-99", done.out + done.err)
+        finally:
+            a.write("ops.pin", self.op.PIN, 0o600)
+        self.assertEqual(self.ctl("policy", "signers", a.path("r.1"),
+                                  code=BAD_INPUT).out, "")
+        done = self.ctl("policy", "sign", "--certificate", self.op.crt,
+                        "--key", self.op.key.replace(
+                            "pin-source=", "pin-value=4711-08-15&pin-source="),
+                        "--out", a.path("r.3"), path, code=USAGE,
+                        env=self.op.env)
+        self.assertNotIn(self.op.PIN, done.out + done.err)
+        # Another key of the token than that of the certificate.
+        self.ctl("policy", "sign", "--certificate", a.ops["bert"].crt,
+                 "--key", self.op.key, "--out", a.path("r.2"), path,
+                 code=BAD_INPUT, env=self.op.env)
 
 
 if __name__ == "__main__":
