@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#define POLICY_MAX (64u * 1024u * 1024u)
-
 /* ---- reading ---- */
 
 enum ksk_err
@@ -214,7 +212,8 @@ judge_by(const struct ksk_announce_file *file, const char *path)
 	uint8_t *text = NULL;
 	size_t len = 0;
 
-	if (ksk_file_read(path, POLICY_MAX, &text, &len, &fault) != KSK_OK) {
+	if (ksk_file_read(path, KSK_DOCUMENT_TEXT_MAX, &text, &len, &fault) !=
+		KSK_OK) {
 		ksk_say("%s", fault.text);
 		return KSK_CTL_BAD_INPUT;
 	}

@@ -19,8 +19,6 @@
 #include <string.h>
 #include <time.h>
 
-#define POLICY_MAX (4u * 1024u * 1024u)
-
 enum { APPLIANCE, CERTIFICATE, KEY, OUT, COMMAND, DRY_RUN, SIGNED };
 
 struct policy {
@@ -115,7 +113,8 @@ check(const struct policy *policy, const char *path)
 	size_t len = 0;
 	enum ksk_ctl_exit exit;
 
-	if (ksk_file_read(path, POLICY_MAX, &text, &len, &fault) != KSK_OK) {
+	if (ksk_file_read(path, KSK_DOCUMENT_TEXT_MAX, &text, &len, &fault) !=
+		KSK_OK) {
 		ksk_say("%s", fault.text);
 		return KSK_CTL_BAD_INPUT;
 	}

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define POLICY_MAX (16u * 1024u * 1024u)
-
 /* Without a configuration (a laptop) any appliance's policy is checked. */
 static bool
 find_appliance(const char *config_path, uint8_t out_id[KSK_ID_LEN])
@@ -43,7 +41,7 @@ ksk_verb_policy_check(const char *config_path, int argc, char **argv)
 
 	if (!ksk_args_read(argc, argv, NULL, 0, &file, 1))
 		return KSK_EXIT_USAGE;
-	r = ksk_file_read(file, POLICY_MAX, &text, &len, &fault);
+	r = ksk_file_read(file, KSK_DOCUMENT_TEXT_MAX, &text, &len, &fault);
 	if (r != KSK_OK)
 		return ksk_fail(KSK_EXIT_FILE, r, &fault);
 	faults = calloc(1, sizeof(*faults));

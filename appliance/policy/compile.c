@@ -6,13 +6,11 @@
  * trusted to mean what it seems to; all other faults are collected.
  */
 #include "appliance/policy/compile_work.h"
+#include "protocol/limits.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* 64 MiB: 100,000 zones take 50. */
-#define TEXT_MAX (64u * 1024u * 1024u)
 
 static void
 compile_appliance(struct ksk_work *work, const char *text)
@@ -129,7 +127,8 @@ ksk_policy_compile(struct ksk_span text, const uint8_t *appliance, uint64_t now,
 	enum ksk_err err;
 
 	*faults = (struct ksk_faults){.count = 0};
-	err = ksk_yaml_index(text, TEXT_MAX, &yaml, &faults->list[0]);
+	err = ksk_yaml_index(
+		text, KSK_DOCUMENT_TEXT_MAX, &yaml, &faults->list[0]);
 	if (err == KSK_ERR_BAD_INPUT || err == KSK_ERR_TOO_LARGE) {
 		faults->count = 1;
 		return KSK_ERR_BAD_INPUT;

@@ -38,8 +38,8 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE)
 
-/* As compile.c has it; one byte more shows that a text is longer. */
-#define TEXT_MAX (64u * 1024u * 1024u)
+/* One byte more shows that a text is longer. */
+#define TEXT_CAP (KSK_DOCUMENT_TEXT_MAX + 1u)
 
 /* What reading, allocating, writing and sealing take. No path, no socket, no
  * new descriptor, no process. */
@@ -244,10 +244,10 @@ main(void)
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		leave(KSK_EXIT_INTERNAL, "OpenSSL can't be prepared", NULL);
 	enter_sandbox();
-	text = malloc(TEXT_MAX + 1);
+	text = malloc(TEXT_CAP);
 	if (text == NULL)
 		leave(KSK_EXIT_INTERNAL, "no memory for the text", NULL);
-	len = read_all(TEXT_FD, text, TEXT_MAX + 1, "the policy can't be read");
+	len = read_all(TEXT_FD, text, TEXT_CAP, "the policy can't be read");
 	code = compile_text(ksk_span_of(text, len));
 	free(text);
 	ksk_child_exit(code);
