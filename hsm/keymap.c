@@ -6,6 +6,8 @@
  */
 #include "hsm/keymap.h"
 
+#include "protocol/limits.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,7 +247,7 @@ slurp(int fd, uint8_t **out_data, size_t *out_len)
 
 			cap = cap == 0 ? 16384 : cap * 2;
 			r = KSK_ERR_TOO_LARGE;
-			if (cap > KSK_KEYMAP_FILE_MAX)
+			if (cap > KSK_KEYMAP_TEXT_MAX)
 				break;
 			r = KSK_ERR_NO_MEMORY;
 			more = realloc(data, cap);

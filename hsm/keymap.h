@@ -27,8 +27,6 @@
 
 #include "protocol/dnskey.h"
 
-#define KSK_KEYMAP_ENTRY_MAX 65536u
-#define KSK_KEYMAP_FILE_MAX (32u * 1024u * 1024u)
 #define KSK_CKA_ID_MAX 64u
 
 /* Bytes of room for one line with its line end and a final zero: four times a

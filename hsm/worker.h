@@ -14,11 +14,6 @@
 #include "hsm/keymap.h"
 #include "hsm/token.h"
 
-/* Numbers of slots of one link: as many KSKs as one token is thought to hold.
- * Memory is taken for keys that are found and that the keymap gives, so this
- * many are had only with a keymap as long. */
-#define KSK_SLOT_COUNT_MAX 65536u
-
 /* Opaque: one slot of the link (worker.c). */
 struct ksk_worker_slot;
 

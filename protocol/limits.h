@@ -96,6 +96,10 @@
 /* Operators of one authority, and signatures of one document. */
 #define KSK_OPERATOR_COUNT_MAX 16u
 
+/* A keymap's text, and its lines: one for each key of 100,000 zones. */
+#define KSK_KEYMAP_TEXT_MAX (64u * 1024u * 1024u)
+#define KSK_KEYMAP_ENTRY_MAX 262144u
+
 #define KSK_PIN_LEN 32u  /* SHA-256 of a SubjectPublicKeyInfo */
 #define KSK_HASH_LEN 32u /* SHA-256 */
 #define KSK_ID_LEN 16u   /* appliance id, idempotency key */

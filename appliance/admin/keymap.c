@@ -18,7 +18,7 @@ read_keymap(const struct ksk_config *config, uint8_t **out_text,
 	struct ksk_fault fault = {""};
 	struct ksk_fault why = {""};
 	enum ksk_err r = ksk_file_read(
-		config->keymap, KSK_KEYMAP_FILE_MAX, out_text, out_len, &fault);
+		config->keymap, KSK_KEYMAP_TEXT_MAX, out_text, out_len, &fault);
 
 	if (r == KSK_ERR_NOT_FOUND)
 		return KSK_EXIT_OK;

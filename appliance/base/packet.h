@@ -16,6 +16,7 @@
 #include "appliance/base/link.h"
 #include "protocol/checkpoint.h"
 #include "protocol/dnskey.h"
+#include "protocol/limits.h"
 #include "protocol/tbs.h"
 #include "protocol/wire.h"
 
@@ -199,6 +200,11 @@ void ksk_lnk_reply_get(struct ksk_wire *body, struct ksk_lnk_reply *out);
 /* A worker has at most this much unanswered. */
 #define KSK_WORKER_PACKETS 2u
 #define KSK_WORKER_JOBS 16u
+
+/* Slots of one token: each line of the longest keymap, and as many keys that
+ * earlier policies named. A worker takes memory only for keys that it finds and
+ * that its keymap gives. */
+#define KSK_SLOT_COUNT_MAX (2u * KSK_KEYMAP_ENTRY_MAX)
 
 /* KEYS_SET: slots to look up; a slot number stands for one (label, ds, zone)
  * for the life of the link, and may be set again to look again. label: of the

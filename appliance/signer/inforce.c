@@ -78,7 +78,12 @@ ksk_inforce_load(int fd, const uint8_t appliance[KSK_ID_LEN], bool has_last,
 		goto out;
 	err = compute(keyring, &next);
 	if (err != KSK_OK) {
-		ksk_fault_set(fault, "no memory for the policy");
+		ksk_fault_set(fault, "%s",
+			err == KSK_ERR_TOO_LARGE
+				? "the policies since the start name more KSKs "
+				  "on a token than there are slots; restart "
+				  "kskd"
+				: "no memory for the policy");
 		goto out;
 	}
 	*out = next;

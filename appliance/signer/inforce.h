@@ -24,8 +24,9 @@ struct ksk_inforce {
  * last_version, last_hash: the policy last recorded, if has_last.
  * out: what ksk_inforce_wipe frees; unchanged on failure.
  * KSK_ERR_BAD_INPUT: another appliance; a lower version; the same version with
- * other bytes. KSK_ERR_MALFORMED, KSK_ERR_IO, KSK_ERR_NO_MEMORY. All with
- * fault.
+ * other bytes. KSK_ERR_TOO_LARGE: a token would need more slots than there are,
+ * those of earlier policies included. KSK_ERR_MALFORMED, KSK_ERR_IO,
+ * KSK_ERR_NO_MEMORY. All with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_inforce_load(int fd,
 	const uint8_t appliance[KSK_ID_LEN], bool has_last,

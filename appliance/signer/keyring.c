@@ -5,6 +5,7 @@
  */
 #include "appliance/signer/keyring.h"
 
+#include "appliance/base/packet.h"
 #include "protocol/msg.h"
 #include "protocol/wire.h"
 
@@ -142,6 +143,8 @@ static enum ksk_err
 add(struct ksk_keyring *keyring, uint16_t token, const struct ksk_name *zone,
 	const struct ksk_policy_ksk *ksk, uint32_t *out_number)
 {
+	if (keyring->token[token].count == KSK_SLOT_COUNT_MAX)
+		return KSK_ERR_TOO_LARGE;
 	enum ksk_err err = make_room(keyring);
 	if (err != KSK_OK)
 		return err;

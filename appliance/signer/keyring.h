@@ -47,6 +47,8 @@ void ksk_keyring_free(struct ksk_keyring **keyring);
  * Makes sure that every KSK of a table has a place.
  * out_map: one key number per table.ksks, KSK_NO_KEY where the configuration
  * has no token of that name; owned, free(). KSK_ERR_NO_MEMORY.
+ * KSK_ERR_TOO_LARGE: a token has KSK_SLOT_COUNT_MAX keys, those of earlier
+ * policies included.
  */
 KSK_MUST_USE enum ksk_err ksk_keyring_load(struct ksk_keyring *keyring,
 	const struct ksk_table *table, uint32_t **out_map);

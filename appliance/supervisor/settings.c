@@ -8,16 +8,14 @@
 #include "appliance/supervisor/files.h"
 #include "appliance/supervisor/module_file.h"
 #include "appliance/supervisor/tls_check.h"
+#include "protocol/limits.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As kskd-policy has it. */
-#define POLICY_MAX_LEN (64u * 1024u * 1024u)
 #define TLS_MAX_LEN (64u * 1024u)
-#define KEYMAP_MAX_LEN (16u * 1024u * 1024u)
 
 void
 ksk_settings_init(struct ksk_settings *s)
@@ -77,9 +75,9 @@ static enum ksk_exit
 load_files(struct ksk_settings *s, struct ksk_fault *fault)
 {
 	const struct ksk_file policy = {
-		s->config.policy, "policy", false, POLICY_MAX_LEN};
+		s->config.policy, "policy", false, KSK_DOCUMENT_TEXT_MAX};
 	const struct ksk_file keymap = {
-		s->config.keymap, "keymap", false, KEYMAP_MAX_LEN};
+		s->config.keymap, "keymap", false, KSK_KEYMAP_TEXT_MAX};
 
 	if (ksk_config_appliance(&s->config, s->appliance, fault) != KSK_OK ||
 		(!s->config.quorum &&

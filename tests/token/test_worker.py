@@ -238,8 +238,12 @@ class Worker(unittest.TestCase):
                         [theirs.fileno()])
 
     def test_slot_number_out_of_range(self):
+        """Two slots for each of a keymap's 262,144 lines."""
         worker = self.up()
-        data = struct.pack(">HI", peer.KEYS_SET, 65536) + \
+        last = 2 * 262_144 - 1
+        self.assertEqual(worker.keys([(last, ZONE, self.ds, "a")]),
+                         {last: (self.key, "")})
+        data = struct.pack(">HI", peer.KEYS_SET, last + 1) + \
             peer.block(cryptoki.wire(ZONE)) + \
             struct.pack(">HBB", *self.ds[:3]) + self.ds[3] + peer.block("")
         self.broken(worker, worker.link, data)

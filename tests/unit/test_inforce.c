@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "appliance/base/packet.h"
 #include "appliance/signer/inforce.h"
 #include "tests/unit/sample_table.h"
 
@@ -73,12 +74,19 @@ accept_policy(struct world *w, unsigned version, const char *second,
 }
 
 static void
+refuse_as(struct world *w, int fd, const uint8_t *appliance, enum ksk_err err,
+	const char *word)
+{
+	struct ksk_fault fault = {.text = ""};
+	assert_int_equal(load(w, fd, appliance, &fault), err);
+	assert_non_null(strstr(fault.text, word));
+}
+
+static void
 refuse_policy(
 	struct world *w, int fd, const uint8_t *appliance, const char *word)
 {
-	struct ksk_fault fault = {.text = ""};
-	assert_int_equal(load(w, fd, appliance, &fault), KSK_ERR_BAD_INPUT);
-	assert_non_null(strstr(fault.text, word));
+	refuse_as(w, fd, appliance, KSK_ERR_BAD_INPUT, word);
 }
 
 static void
@@ -154,6 +162,47 @@ test_zones_of_each_client(void **state)
 	}
 }
 
+/* So many keys of token main that no sample has, as of earlier policies. */
+static void
+fill_slots(struct world *w, uint32_t count)
+{
+	struct ksk_policy_ksk *ksks = calloc(count, sizeof *ksks);
+	assert_non_null(ksks);
+	for (uint32_t i = 0; i < count; i++) {
+		ksks[i].ds.digest_type = KSK_DIGEST_SHA256;
+		ksks[i].ds.digest_len = 32;
+		for (unsigned b = 0; b < 4; b++)
+			ksks[i].ds.digest[b] = (uint8_t)(i >> (24 - 8 * b));
+		memcpy(ksks[i].token, "main", sizeof "main");
+	}
+	struct ksk_zone zone = {.name = {0, 1}, .ksks = {0, count}};
+	struct ksk_table table = {.zones = &zone,
+		.zone_count = 1,
+		.ksks = ksks,
+		.ksk_count = count,
+		.pool = (const uint8_t *)""};
+	uint32_t *map = NULL;
+	assert_int_equal(ksk_keyring_load(w->keyring, &table, &map), KSK_OK);
+	free(map);
+	free(ksks);
+}
+
+/* A worker would leave at the slot after the last, and the next one too: such
+ * a policy is refused, and the one before it stays. */
+static void
+test_slots_run_out(void **state)
+{
+	struct world *w = *state;
+	fill_slots(w, KSK_SLOT_COUNT_MAX - 1);
+	accept_policy(w, 1, "spare", "x");
+	assert_int_equal(ksk_keyring_slots(w->keyring, 0), KSK_SLOT_COUNT_MAX);
+	refuse_as(w, sample_memfd(2, "main", "x"), sample_appliance,
+		KSK_ERR_TOO_LARGE, "restart kskd");
+	assert_int_equal(ksk_keyring_slots(w->keyring, 0), KSK_SLOT_COUNT_MAX);
+	assert_int_equal(w->now.table.version, 1);
+	accept_policy(w, 3, "spare", "x");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -166,6 +215,7 @@ main(void)
 		TEST(test_keys_keep_their_place_over_reloads),
 		TEST(test_an_unknown_token_has_no_key),
 		TEST(test_zones_of_each_client),
+		TEST(test_slots_run_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
