@@ -202,6 +202,95 @@ add_line(struct ksk_keymap *map, size_t *cap, struct ksk_span line,
 	return KSK_OK;
 }
 
+/* Any order does in which the root comes first. */
+static int
+compare_zones(const struct ksk_name *a, const struct ksk_name *b)
+{
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	return memcmp(a->wire, b->wire, a->len);
+}
+
+static bool
+is_before(const struct ksk_keymap *map, uint32_t x, uint32_t y)
+{
+	int order = compare_zones(&map->entries[x].zone, &map->entries[y].zone);
+
+	return order != 0 ? order < 0 : x < y;
+}
+
+/* Lets by_zone[at] sink in a heap of so many whose top is the last. */
+static void
+sink(struct ksk_keymap *map, size_t at, size_t count)
+{
+	uint32_t *heap = map->by_zone;
+
+	for (size_t child; (child = 2 * at + 1) < count; at = child) {
+		uint32_t value = heap[at];
+
+		if (child + 1 < count &&
+			is_before(map, heap[child], heap[child + 1]))
+			child++;
+		if (!is_before(map, value, heap[child]))
+			return;
+		heap[at] = heap[child];
+		heap[child] = value;
+	}
+}
+
+/* Not qsort: the C library's asks the kernel how much memory there is, and a
+ * worker may not. */
+static enum ksk_err
+sort(struct ksk_keymap *map)
+{
+	map->by_zone = malloc((map->count + 1) * sizeof(*map->by_zone));
+	if (map->by_zone == NULL)
+		return KSK_ERR_NO_MEMORY;
+	for (size_t i = 0; i < map->count; i++)
+		map->by_zone[i] = (uint32_t)i;
+	for (size_t i = map->count / 2; i-- > 0;)
+		sink(map, i, map->count);
+	for (size_t i = map->count; i-- > 1;) {
+		uint32_t last = map->by_zone[0];
+
+		map->by_zone[0] = map->by_zone[i];
+		map->by_zone[i] = last;
+		sink(map, 0, i);
+	}
+	return KSK_OK;
+}
+
+/* Where the zone's entries begin in by_zone, or would. */
+static size_t
+find_zone(const struct ksk_keymap *map, const struct ksk_name *zone)
+{
+	size_t low = 0, high = map->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct ksk_keymap_entry *e =
+			&map->entries[map->by_zone[middle]];
+
+		if (compare_zones(&e->zone, zone) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The zone's entry at a place of by_zone, NULL behind its last. */
+static const struct ksk_keymap_entry *
+entry_at(
+	const struct ksk_keymap *map, size_t place, const struct ksk_name *zone)
+{
+	const struct ksk_keymap_entry *e = place < map->count
+		? &map->entries[map->by_zone[place]]
+		: NULL;
+
+	return e != NULL && ksk_name_equal(&e->zone, zone) ? e : NULL;
+}
+
 enum ksk_err
 ksk_keymap_read(struct ksk_span text, struct ksk_keymap *out_keymap,
 	struct ksk_fault *fault)
@@ -222,6 +311,8 @@ ksk_keymap_read(struct ksk_span text, struct ksk_keymap *out_keymap,
 		start = i + 1;
 		number++;
 	}
+	if (r == KSK_OK)
+		r = sort(&map);
 	if (r != KSK_OK) {
 		ksk_keymap_free(&map);
 		return r;
@@ -292,6 +383,7 @@ void
 ksk_keymap_free(struct ksk_keymap *keymap)
 {
 	free(keymap->entries);
+	free(keymap->by_zone);
 	*keymap = (struct ksk_keymap){0};
 }
 
@@ -346,26 +438,31 @@ ksk_keymap_line(
 	return KSK_OK;
 }
 
+/* True if it may be the entry's key on this token. */
+static bool
+is_like(const struct ksk_keymap_entry *e, const struct ksk_dnskey *key,
+	const char *token)
+{
+	return e->ds.tag == key->tag && e->ds.algorithm == key->algorithm &&
+		strcmp(e->token, token) == 0;
+}
+
 static bool
 allows(const struct ksk_keymap *keymap, const struct ksk_name *zone,
 	const char *token, struct ksk_span dnskey, bool extractable)
 {
+	const struct ksk_keymap_entry *e;
 	struct ksk_dnskey key;
 
 	if (ksk_dnskey_read(dnskey, &key) != KSK_OK)
 		return false;
-	for (size_t i = 0; i < keymap->count; i++) {
-		const struct ksk_keymap_entry *e = &keymap->entries[i];
-
+	for (size_t at = find_zone(keymap, zone);
+		(e = entry_at(keymap, at, zone)) != NULL; at++)
 		/* The cheap comparisons first: the last one hashes. */
-		if (!e->audit && e->ds.tag == key.tag &&
-			e->ds.algorithm == key.algorithm &&
+		if (!e->audit && is_like(e, &key, token) &&
 			(e->extractable || !extractable) &&
-			ksk_name_equal(&e->zone, zone) &&
-			strcmp(e->token, token) == 0 &&
 			ksk_ds_matches(&e->ds, zone, dnskey))
 			return true;
-	}
 	return false;
 }
 
@@ -388,12 +485,14 @@ ksk_keymap_has(const struct ksk_keymap *keymap, const char *token,
 
 	if (ksk_dnskey_read(dnskey, &key) != KSK_OK)
 		return false;
-	for (size_t i = 0; i < keymap->count; i++) {
-		const struct ksk_keymap_entry *e = &keymap->entries[i];
+	/* Audit keys are the root's, which comes first: few are looked at. */
+	for (size_t at = 0; at < keymap->count; at++) {
+		const struct ksk_keymap_entry *e =
+			&keymap->entries[keymap->by_zone[at]];
 
-		if (e->audit == audit && e->ds.tag == key.tag &&
-			e->ds.algorithm == key.algorithm &&
-			strcmp(e->token, token) == 0 &&
+		if (audit && e->zone.len > 1)
+			return false;
+		if (e->audit == audit && is_like(e, &key, token) &&
 			ksk_ds_matches(&e->ds, &e->zone, dnskey))
 			return true;
 	}

@@ -44,10 +44,13 @@ struct ksk_keymap_entry {
 	bool audit;                /* the audit key; zone is the root */
 };
 
-/* entries: owned, count of them. */
+/* entries: owned, count of them, in the order of the lines. by_zone: owned,
+ * their indexes by the zone's name, for a signature asks for one of a hundred
+ * thousand. */
 struct ksk_keymap {
 	size_t count;
 	struct ksk_keymap_entry *entries;
+	uint32_t *by_zone;
 };
 
 /*

@@ -75,6 +75,42 @@ test_round_trip(void **state)
 	}
 }
 
+/* Each of many zones is found, in whatever order the lines stand. */
+static void
+test_many(void **state)
+{
+	static const char *const zones[] = {"zz.example.", "a.", "m.example.",
+		".", "a.example.", "m.example.", "example.", "b."};
+	enum { COUNT = sizeof(zones) / sizeof(zones[0]) };
+	struct ksk_keymap map = {0};
+	struct ksk_name missing = name("c.");
+	char text[COUNT * KSK_KEYMAP_LINE_CAP] = "";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		struct ksk_keymap_entry e = entry(zones[i], "k");
+		if (i == 2) /* the zone's other key */
+			e.ds.tag ^= 1;
+		assert_int_equal(
+			ksk_keymap_line(&e, text + strlen(text)), KSK_OK);
+	}
+	assert_int_equal(read_text(text, &map, NULL), KSK_OK);
+	assert_int_equal(map.count, COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		struct ksk_name zone = name(zones[i]);
+		/* The order of the lines is kept. */
+		assert_true(ksk_name_equal(&map.entries[i].zone, &zone));
+		assert_true(ksk_keymap_allows(&map, &zone, "main", RDATA));
+		assert_false(ksk_keymap_allows_extractable(
+			&map, &zone, "main", RDATA));
+	}
+	assert_false(ksk_keymap_allows(&map, &missing, "main", RDATA));
+	/* A KSK of the root is no audit key. */
+	assert_true(ksk_keymap_has(&map, "main", RDATA, false));
+	assert_false(ksk_keymap_has(&map, "main", RDATA, true));
+	ksk_keymap_free(&map);
+}
+
 static void
 test_allows(void **state)
 {
@@ -245,6 +281,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_allows),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_label),
 		cmocka_unit_test(test_mark),
