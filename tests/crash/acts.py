@@ -21,8 +21,6 @@ import crash  # noqa: E402
 import trace as tr  # noqa: E402
 from crash import ap  # noqa: E402
 
-WRONG_TTL = 10_000_000      # and more: refused, and each act's own
-
 
 def both_sides(*places):
     return [(f"{'after' if after else 'before'} {name}",
@@ -180,16 +178,17 @@ class Acting(crash.Crashing):
                                  [crash.digest(x) for x in bundle[1]]))
 
     def do_refuse(self):
-        """Three times the same wrong set, by one life of the signer."""
-        ttl = WRONG_TTL + len(self.refused)
-        body = {1: {**self.keyset, 3: ttl}}
-        self.refused[ttl] = 0
+        """Three times the same set, of a zone that is this act's alone: what
+        is counted is never counted with another act's."""
+        owner = ap.wire_name(f"r{len(self.refused)}.example.")
+        body = {1: {**self.keyset, 1: owner}}
+        self.refused[owner] = 0
         try:
             with self.a.peer(timeout=5) as peer:
                 for _ in range(3):
                     reply = peer.ask(ap.SIGN, body)
-                    assert reply[2] == ap.REFUSED, reply
-                    self.refused[ttl] += 1
+                    assert reply[2] == ap.UNKNOWN_ZONE, reply
+                    self.refused[owner] += 1
         except OSError:
             pass
 

@@ -2,6 +2,7 @@
 """A whole appliance whose signer is traced and killed (shim.c), clients that
 repeat what got no answer, and the promises that no end may break.
 """
+import collections
 import hashlib
 import os
 import random
@@ -156,12 +157,26 @@ class Said:
         self.intended = 0           # signatures
         self.durable = {}           # digest of an RRSIG -> record number
         self.adopted = {}           # digest of an RRSIG -> [record number]
-        self.refusals = {}          # TTL of the set -> [record number]
+        self.refusals = {}          # owner of the set -> [record number]
         self.counted = {}           # refusal -> the last sum
+        self.count = 0
         opened = set()
         for record in records_of(path):
+            self.count += 1
             self._take(record, opened)
+        self._checkpoints(path)
         assert not opened, f"intents without an end: {sorted(opened)}"
+
+    def _checkpoints(self, path):
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            self.checkpoints = db.execute(
+                "SELECT number, hash FROM checkpoint").fetchall()
+            self.hash_at = dict(db.execute(
+                "SELECT number, hash FROM record WHERE number IN"
+                " (SELECT number FROM checkpoint)"))
+        finally:
+            db.close()
 
     def _take(self, record, opened):
         number, kind = record[1], record[3]
@@ -178,8 +193,9 @@ class Said:
         elif kind == ADOPT:
             for rrsig in record[10]:
                 self.adopted.setdefault(digest(rrsig), []).append(number)
-        elif kind == REFUSAL and 5 in record:
-            self.refusals.setdefault(record[5][3], []).append(number)
+        elif kind == REFUSAL:
+            owner = record[5][1] if 5 in record else record[13]
+            self.refusals.setdefault(owner, []).append(number)
         elif kind == REFUSALS:
             self.counted[record[17].get(1)] = record[17][2]
 
@@ -221,12 +237,30 @@ class Reopener:
         return self.process.stdout.readline().strip()
 
 
+Left = collections.namedtuple("Left", "asked sent refused")
+
+
+def answers_of(body):
+    """Of a reply to sign, adopt or sign-schedule: [(record number,
+    [digest])]."""
+    first = body.get(1)
+    if isinstance(first, list) and first and isinstance(first[0], dict) \
+            and isinstance(first[0].get(1), list):
+        return [(b[3], [digest(x) for x in b[1]]) for b in first]
+    if isinstance(first, list) and first and isinstance(first[0], bytes) \
+            and first[0][:2] == b"\0\x30":
+        return [(body[2], [digest(x) for x in first])]
+    if isinstance(first, int) and isinstance(body.get(2), bytes):
+        return [(first, [])]
+    return []
+
+
 def promised(events):
-    """[(index, jobs asked so far, RRSIGs sent so far)]: what had left the
-    signer before each event."""
-    asked, sent, out = 0, [], []
+    """([Left], [(record number, [digest of an RRSIG])]): what had left the
+    signer before each event, as counts; the answers that left."""
+    asked, refused, sent, out = 0, 0, [], []
     for event in events:
-        out.append((asked, len(sent)))
+        out.append(Left(asked, len(sent), refused))
         kind, _, _, data = event
         if kind != tr.SEND or len(data) < 2:
             continue
@@ -236,11 +270,10 @@ def promised(events):
         elif packet == tr.REPLIES:
             for frame in tr.replies_of(data):
                 reply = cbor2.loads(frame)
-                if reply[2] == ap.DONE and isinstance(
-                        reply.get(3, {}).get(1), list):
-                    sent += [x for x in reply[3][1]
-                             if isinstance(x, bytes) and x[:2] == b"\0\x30"]
-    out.append((asked, len(sent)))
+                refused += reply[2] in (ap.REFUSED, ap.UNKNOWN_ZONE)
+                if reply[2] == ap.DONE and 3 in reply:
+                    sent += answers_of(reply[3])
+    out.append(Left(asked, len(sent), refused))
     return out, sent
 
 

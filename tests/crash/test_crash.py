@@ -41,6 +41,47 @@ class Case(unittest.TestCase):
         self.addCleanup(self.f.close)
         self.note = f"KSK_SEED={self.seed}"
 
+    def check_cuts(self, events, count):
+        f = self.f
+        left, sent = crash.promised(events)
+        self.assertGreater(left[-1].asked, 0)
+        self.assertGreater(len(sent), 0)
+        disk, at = f.before, 0
+        with crash.Reopener(f.a.id) as reopener:
+            for i, cut in enumerate(crash.cuts_of(events, count, self.rng)):
+                while at < cut:
+                    disk.feed(events[at])
+                    at += 1
+                note = f"{self.note} after {left[cut]}"
+                answer = reopener.open(disk.cut(self.rng))
+                self.assertTrue(answer.startswith("ok "), f"{answer}; {note}")
+                self.check_cut(reopener.path, left[cut], sent, note)
+                if i % 10 == 0:
+                    self.check_whole(reopener.path, note)
+        print(f"{self.note}: {count} power cuts among {len(events)} events, "
+              f"{len(sent)} answers sent")
+
+    def check_cut(self, path, left, sent, note):
+        said = crash.Said(path)
+        self.assertLessEqual(left.asked, said.intended, note)
+        for record, digests in sent[:left.sent]:
+            for digest in digests:
+                self.assertEqual(said.durable.get(digest), record, note)
+            self.assertLess(record, said.count, note)
+        # Refusals that left; one record may count many.
+        if not said.counted:
+            self.assertLessEqual(left.refused,
+                                 said.kinds.get(crash.REFUSAL, 0), note)
+        for number, digest in said.checkpoints:
+            self.assertEqual(said.hash_at.get(number), digest, note)
+
+    def check_whole(self, path, note):
+        """All that is derived from the records is what they say."""
+        done = ap.sh(os.path.join(ap.BUILD, "kskadm"), "-c",
+                     self.f.a.path("etc/kskd.yaml"), "journal", "check", path,
+                     check=False)
+        self.assertEqual(done.returncode, 0, done.err + note)
+
     def check_end(self):
         """All promises, after an orderly end."""
         f = self.f
@@ -74,7 +115,7 @@ class Crash(Case):
         return name
 
     def test_kill(self):
-        f, worst, seen = self.f, 0.0, {}
+        f, took, fair, seen = self.f, [], 0.0, {}
         f.trace.head.silent = 1
         f.start()
         f.load()
@@ -82,14 +123,18 @@ class Crash(Case):
         for i in range(KILLS):
             what = self.one_kill(i)
             seen[what] = seen.get(what, 0) + 1
-            worst = max(worst, f.back())
+            took.append(f.back())
+            fair = max(fair, took[-1] / crowd())
         said = self.check_end()
         self.assertIn(crash.ABANDONED, said.kinds)
-        self.assertLess(worst, BACK_SECONDS * crowd(), self.note)
+        took.sort()
         print(f"{self.note}: {KILLS} kills while it signs, {seen}; signing "
-              f"again after {worst * 1e3:.0f} ms at most; {f.signed_count()} "
+              f"again after {took[KILLS // 2] * 1e3:.0f} ms, "
+              f"{took[KILLS * 99 // 100] * 1e3:.0f} ms for 99 of 100, "
+              f"{took[-1] * 1e3:.0f} ms at most; {f.signed_count()} "
               f"answers, {said.intended} signatures intended, "
               f"{f.fault.signatures} made")
+        self.assertLess(fair, BACK_SECONDS, self.note)
         if KILLS >= 100:
             self.assertEqual(len(seen), 9, seen)
 
@@ -103,30 +148,7 @@ class Crash(Case):
             self.assertTrue(f.kill(), self.note)
         f.back()
         self.check_end()
-        self.check_cuts(f.trace.events())
-
-    def check_cuts(self, events):
-        f = self.f
-        left, sent = crash.promised(events)
-        self.assertGreater(left[-1][0], 0)
-        self.assertGreater(len(sent), 0)
-        disk, at = f.before, 0
-        with crash.Reopener(f.a.id) as reopener:
-            for cut in crash.cuts_of(events, CUTS, self.rng):
-                while at < cut:
-                    disk.feed(events[at])
-                    at += 1
-                self.check_cut(reopener, disk.cut(self.rng), left[cut], sent)
-
-    def check_cut(self, reopener, files, left, sent):
-        note = f"{self.note} after {left}"
-        answer = reopener.open(files)
-        self.assertTrue(answer.startswith("ok "), f"{answer}; {note}")
-        said = crash.Said(reopener.path)
-        asked, sent_count = left
-        self.assertLessEqual(asked, said.intended, note)
-        for rrsig in sent[:sent_count]:
-            self.assertIn(crash.digest(rrsig), said.durable, note)
+        self.check_cuts(f.trace.events(), CUTS)
 
 
 class Acts(Case):
@@ -166,7 +188,7 @@ class Acts(Case):
         self.check_end()
 
     def test_acts(self):
-        f, seen, worst = self.f, {}, {}
+        f, seen, worst, fair = self.f, {}, {}, 0.0
         f.trace.head.silent = 1
         f.sign_elsewhere(ACTS)
         f.start()
@@ -177,13 +199,26 @@ class Acts(Case):
                 raise AssertionError(f"act {i}; {self.note}") from e
             seen[what] = seen.get(what, 0) + 1
             worst[what] = max(worst.get(what, 0), took)
+            fair = max(fair, took / crowd())
         said = self.check_end()
         self.check_acts(said)
         print(f"{self.note}: {ACTS} ends in other acts; ready again after "
               f"{max(worst.values()) * 1e3:.0f} ms at most")
         for what in sorted(seen):
             print(f"    {seen[what]:>6} {what}: {worst[what] * 1e3:.0f} ms")
-        self.assertLess(max(worst.values()), BACK_SECONDS * crowd(), worst)
+        self.assertLess(fair, BACK_SECONDS, worst)
+
+    def test_power_cut(self):
+        f = self.f
+        f.sign_elsewhere(2)
+        f.start()
+        for act in ("adopt", "schedule", "refuse", "reload", "checkpoint",
+                    "anchor", "adopt", "refuse"):
+            f.cut_off(act, self.rng.choice(acts.POINTS[act])[1])
+        f.do_reload()
+        f.do_refuse()
+        self.check_acts(self.check_end())
+        self.check_cuts(f.trace.events(), CUTS)
 
     def check_acts(self, said):
         f = self.f
@@ -192,14 +227,14 @@ class Acts(Case):
             # holds the same.
             only, = said.adopted.get(rrsig, [])
             self.assertLessEqual(only, record, self.note)
-        for ttl, count in f.refused.items():
+        for owner, count in f.refused.items():
             # No reply without a record, but for those that one counts. Two
             # lives of the signer may each have had a part of them.
-            records = said.refusals.get(ttl, [])
-            self.assertLessEqual(len(records), 2, (ttl, self.note))
+            records = said.refusals.get(owner, [])
+            self.assertLessEqual(len(records), 2, (owner, self.note))
             if not any(x in said.counted for x in records):
                 self.assertGreaterEqual(len(records), count,
-                                        (ttl, self.note))
+                                        (owner, self.note))
         self.assertNotEqual(said.counted, {})
         for event in ("restored", "peer-broken", "pin-refused"):
             self.assertEqual(f.a.log_lines(event), [], self.note)
