@@ -304,9 +304,12 @@ KILLS ?= 10000
 CUTS ?= 5000
 HISTORIES ?= 20000
 APPROVAL_HISTORIES ?= 10000
+ZONES ?= 100000
+RECORDS ?= 1000000
 SEED ?=
-soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(APPROVALS) $(TESTCLOCK)
+soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice, a policy of ZONES=, RECORDS= damaged
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(APPROVALS) $(TESTCLOCK) \
+		$(BUILD)/tests/bench/bench_journal
 	$(Q)KSK_BUILD="$(BUILD)" KSK_APPROVALS=$(APPROVAL_HISTORIES) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_approvals.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_DOCUMENTS=100 \
@@ -318,6 +321,9 @@ soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= o
 	$(Q)KSK_BUILD="$(BUILD)" KSK_KILLS=$(KILLS) KSK_CUTS=$(CUTS) \
 		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/crash/test_crash.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/policy.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/zones.py --zones $(ZONES)
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/journal.py \
+		--records $(RECORDS) $(if $(SEED),--seed $(SEED))
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
 		--faults $(FAULTS) --signatures $(SIGNATURES) \
 		--restarts $(RESTARTS) $(if $(SEED),--seed $(SEED))
