@@ -293,6 +293,7 @@ PROBES ?= 5000
 providers: deps-test ## every roll with the providers' own software, PROBES= validated queries
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_providers.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_sync.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_check.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_PROBES=$(PROBES) \
 		$(PYTHON) tests/providers/stories.py

@@ -53,7 +53,8 @@ ksk_check_ask(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 		i++) {
 		ksk_signed_wipe(&z->want[i]);
 		if (i == KSK_AT_DNSKEY ||
-			ksk_sync_wants_cds(z->held->keys, ksk_signed_type(i)))
+			ksk_sync_wants_cds(
+				z->held->keys, ksk_signed_type(i), z->now))
 			step = hold(session, z, i, fault);
 	}
 	return step;

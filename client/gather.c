@@ -241,7 +241,75 @@ ksk_gather(const struct ksk_sync_config *config,
 		err = gather_exec(config, zone, &provider->gather_command, now,
 			out, &out->why);
 		break;
+	case KSK_GATHER_ANNOUNCED:
+		err = KSK_OK; /* by ksk_gather_announced */
+		break;
 	}
+	out->failed = err != KSK_OK;
+	ksk_rrset_sort(&out->rrset);
+}
+
+/* ---- what was announced to the appliance ---- */
+
+static const struct ksk_provider_entry *
+find_entry(const struct ksk_keys_reply *keys, const char *provider)
+{
+	for (size_t i = 0; i < keys->provider_count; i++) {
+		if (strcmp(keys->provider[i].name, provider) == 0)
+			return &keys->provider[i];
+	}
+	return NULL;
+}
+
+/* A key that the appliance lists for the provider must be the one of its DS:
+ * what it tells is not believed but compared, as everywhere. */
+static enum ksk_err
+add_announced(const struct ksk_keys_reply *keys,
+	const struct ksk_provider_key_entry *key, struct ksk_gathered *out,
+	struct ksk_fault *fault)
+{
+	bool listed = key->source == KSK_KEY_ANNOUNCED ||
+		key->source == KSK_KEY_KEPT;
+
+	if (key->dnskey.len == 0 && !listed)
+		return KSK_OK;
+	if (key->dnskey.len == 0) {
+		ksk_fault_set(fault,
+			"the appliance does not tell the record of key %u, "
+			"which it announced",
+			key->ds.tag);
+		return KSK_ERR_NOT_FOUND;
+	}
+	if (!ksk_ds_matches(&key->ds, &keys->owner, key->dnskey)) {
+		ksk_fault_set(fault,
+			"the appliance tells another record than that of key "
+			"%u",
+			key->ds.tag);
+		return KSK_ERR_BAD_SIGNATURE;
+	}
+	return add_record(out, key->dnskey, fault);
+}
+
+void
+ksk_gather_announced(const struct ksk_keys_reply *keys,
+	const struct ksk_sync_provider *provider, struct ksk_gathered *out)
+{
+	const struct ksk_provider_entry *entry = find_entry(
+		keys, provider->name);
+	enum ksk_err err = KSK_ERR_NOT_FOUND;
+
+	ksk_gathered_wipe(out);
+	if (entry == NULL || !entry->has_announced)
+		ksk_fault_set(&out->why,
+			"the policy does not say that it announces its keys");
+	else if (entry->announced.state == KSK_ANNOUNCED_NONE)
+		ksk_fault_set(&out->why,
+			"the appliance has no announcement of it; `kskctl "
+			"announce` brings one");
+	else
+		err = KSK_OK;
+	for (size_t i = 0; err == KSK_OK && i < entry->key_count; i++)
+		err = add_announced(keys, &entry->key[i], out, &out->why);
 	out->failed = err != KSK_OK;
 	ksk_rrset_sort(&out->rrset);
 }

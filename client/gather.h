@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gather - the keys that a provider offers, by the way that the file of `sync`
- * names: what its servers show, files, or what a program prints. A text is zone
- * text, or a KSR of Knot or BIND, of which the section of this moment counts.
- * Tests: tests/unit/test_gather.c, tests/providers/
+ * names: what its servers show, files, what a program prints, or what it
+ * announced to the appliance. A text is zone text, or a KSR of Knot or BIND, of
+ * which the section of this moment counts.
+ * Tests: tests/unit/test_gather.c, tests/providers/test_sync.py
  */
 #ifndef KSK_CLIENT_GATHER_H
 #define KSK_CLIENT_GATHER_H
@@ -29,6 +30,14 @@ void ksk_gather(const struct ksk_sync_config *config,
 	const struct ksk_served_list *served, uint64_t now,
 	struct ksk_gathered *out);
 
+/*
+ * Gathers what a provider announced, as an appliance tells it; ksk_gather does
+ * nothing for such a provider. A record that is not the one of its DS fails.
+ */
+void ksk_gather_announced(const struct ksk_keys_reply *keys,
+	const struct ksk_sync_provider *provider, struct ksk_gathered *out);
+
+/* Accepts a zeroed one; zeroes it. */
 void ksk_gathered_wipe(struct ksk_gathered *gathered);
 
 /*

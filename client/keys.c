@@ -160,9 +160,24 @@ add_provider(struct ksk_text *text, const struct ksk_provider_entry *provider)
 }
 
 static void
+add_cosigner(struct ksk_text *text, const struct ksk_cosigner_entry *cosigner)
+{
+	char ds[KSK_DS_TEXT_CAP], until[KSK_TIME_CAP];
+
+	ksk_ds_to_text(&cosigner->ds, ds);
+	ksk_text_add(text, "; co-signer %s: DS %s%s%s", cosigner->provider, ds,
+		cosigner->csk ? ", signs zone data too" : "",
+		cosigner->cds ? ", named in CDS" : "");
+	if (cosigner->has_until)
+		ksk_text_add(text, ", until %s",
+			ksk_time_text(until, cosigner->until));
+	ksk_text_add(text, "\n");
+}
+
+static void
 write_text(const struct ksk_keys_reply *keys, bool all, struct ksk_text *text)
 {
-	char ds[KSK_DS_TEXT_CAP], type[10], name[KSK_NAME_TEXT_CAP];
+	char type[10], name[KSK_NAME_TEXT_CAP];
 	char inception[KSK_TIME_CAP], expiration[KSK_TIME_CAP];
 
 	ksk_name_to_text(&keys->owner, name);
@@ -176,10 +191,8 @@ write_text(const struct ksk_keys_reply *keys, bool all, struct ksk_text *text)
 		add_ksk(text, keys, &keys->ksk[i], all);
 	for (size_t i = 0; i < keys->provider_count; i++)
 		add_provider(text, &keys->provider[i]);
-	for (size_t i = 0; i < keys->cosigner_count; i++) {
-		ksk_ds_to_text(&keys->cosigner[i], ds);
-		ksk_text_add(text, "; co-signer: DS %s\n", ds);
-	}
+	for (size_t i = 0; i < keys->cosigner_count; i++)
+		add_cosigner(text, &keys->cosigner[i]);
 }
 
 /* ---- JSON ---- */
@@ -200,10 +213,21 @@ set_moment(json_t *value, const char *key, bool has, uint64_t moment)
 		(void)json_object_set_new(value, key, ksk_json_time(moment));
 }
 
+static void
+set_dnskey(json_t *value, const struct ksk_keys_reply *keys,
+	struct ksk_span dnskey)
+{
+	char line[KSK_ZONETEXT_RECORD_CAP];
+
+	if (value != NULL && dnskey.len != 0 &&
+		ksk_zonetext_record(&keys->owner, KSK_TYPE_DNSKEY, keys->ttl,
+			dnskey, line) == KSK_OK)
+		(void)json_object_set_new(value, "dnskey", json_string(line));
+}
+
 static json_t *
 json_ksk(const struct ksk_keys_reply *keys, const struct ksk_ksk_entry *ksk)
 {
-	char line[KSK_ZONETEXT_RECORD_CAP];
 	json_t *value = json_pack("{s:i, s:o, s:o, s:b, s:b, s:s, s:s}",
 		"key-tag", ksk->ds.tag, "ds", json_ds(&ksk->ds), "from",
 		ksk_json_time(ksk->from), "stands", ksk->stands, "cds",
@@ -213,10 +237,7 @@ json_ksk(const struct ksk_keys_reply *keys, const struct ksk_ksk_entry *ksk)
 	set_moment(value, "until", ksk->has_until, ksk->until);
 	set_moment(value, "covered-from", ksk->has_covered, ksk->covered);
 	set_moment(value, "ds-from", ksk->has_ds_from, ksk->ds_from);
-	if (value != NULL && ksk->dnskey.len != 0 &&
-		ksk_zonetext_record(&keys->owner, KSK_TYPE_DNSKEY, keys->ttl,
-			ksk->dnskey, line) == KSK_OK)
-		(void)json_object_set_new(value, "dnskey", json_string(line));
+	set_dnskey(value, keys, ksk->dnskey);
 	return value;
 }
 
@@ -243,7 +264,19 @@ json_announced(const struct ksk_announced_entry *announced)
 }
 
 static json_t *
-json_provider(const struct ksk_provider_entry *provider)
+json_cosigner(const struct ksk_cosigner_entry *cosigner)
+{
+	json_t *value = json_pack("{s:s, s:o, s:b, s:b}", "provider",
+		cosigner->provider, "ds", json_ds(&cosigner->ds), "csk",
+		cosigner->csk, "cds", cosigner->cds);
+
+	set_moment(value, "until", cosigner->has_until, cosigner->until);
+	return value;
+}
+
+static json_t *
+json_provider(const struct ksk_keys_reply *keys,
+	const struct ksk_provider_entry *provider)
 {
 	json_t *list = json_array();
 
@@ -261,6 +294,7 @@ json_provider(const struct ksk_provider_entry *provider)
 		if (entry != NULL && key->source != KSK_KEY_PINNED)
 			(void)json_object_set_new(entry, "source",
 				json_string(source_names[key->source % 4]));
+		set_dnskey(entry, keys, key->dnskey);
 		(void)json_array_append_new(list, entry);
 	}
 	json_t *value = json_pack("{s:s, s:s, s:o}", "name", provider->name,
@@ -288,10 +322,10 @@ make_json(const struct ksk_keys_reply *keys, bool all)
 	}
 	for (size_t i = 0; i < keys->provider_count; i++)
 		(void)json_array_append_new(
-			providers, json_provider(&keys->provider[i]));
+			providers, json_provider(keys, &keys->provider[i]));
 	for (size_t i = 0; i < keys->cosigner_count; i++)
 		(void)json_array_append_new(
-			cosigners, json_ds(&keys->cosigner[i]));
+			cosigners, json_cosigner(&keys->cosigner[i]));
 	return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "zone",
 		ksk_json_name(&keys->owner), "ttl", (json_int_t)keys->ttl,
 		"window", ksk_json_window(keys->window), "types", types, "ksks",

@@ -63,6 +63,9 @@ struct ksk_sync_run {
 	json_t *refusals; /* by type */
 };
 
+/* Makes the offer of a member out of what was gathered from it. */
+void ksk_sync_offer(struct ksk_sync_run *run, unsigned i);
+
 /* A ksk_work_fn; ctx: struct ksk_sync_run with its offers. Fills in what is
  * from the appliance. */
 enum ksk_step ksk_sync_ask(

@@ -26,11 +26,46 @@ struct ask {
 
 /* ---- what the sets must be ---- */
 
+/* RFC 8901 2.1.2: the KSKs of others are named beside ours. A CDNSKEY is the
+ * record that stands in the DNSKEY RRset. */
+static bool
+add_cosigners(struct ask *a, struct ksk_rrset *out,
+	uint8_t memory[KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4])
+{
+	const struct ksk_keys_reply *keys = a->run->held.keys;
+	const struct ksk_rrset *dnskey = &a->run->want[KSK_AT_DNSKEY].rrset;
+
+	for (size_t i = 0; i < keys->cosigner_count; i++) {
+		const struct ksk_cosigner_entry *co = &keys->cosigner[i];
+		struct ksk_buf ds = ksk_buf_of(memory[i], sizeof(memory[i]));
+		const struct ksk_span *there = ksk_sync_find(
+			&keys->owner, dnskey, &co->ds);
+
+		if (!ksk_sync_cosigner_is_named(co, a->now))
+			continue;
+		if (there == NULL) {
+			ksk_note_add(&a->run->choice.notes, KSK_NOTE_WAIT,
+				co->provider,
+				"key %u is to be in CDS, but does not stand "
+				"in DNSKEY yet",
+				co->ds.tag);
+			return false;
+		}
+		if (ksk_ds_write(&co->ds, &ds) != KSK_OK ||
+			out->count == KSK_RDATA_COUNT_MAX)
+			return false;
+		out->rdata[out->count++] = a->at == KSK_AT_CDS
+			? ksk_buf_span(&ds)
+			: *there;
+	}
+	return true;
+}
+
 /* RFC 7344: the KSKs that the parent is to name. None may be named that a
  * cache still lacks; then the set stays as it is. */
 static bool
 build_cds(struct ask *a, struct ksk_rrset *out,
-	uint8_t memory[KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4])
+	uint8_t memory[2 * KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4])
 {
 	const struct ksk_keys_reply *keys = a->run->held.keys;
 
@@ -52,6 +87,8 @@ build_cds(struct ask *a, struct ksk_rrset *out,
 			? ksk_buf_span(&ds)
 			: ksk->dnskey;
 	}
+	if (!add_cosigners(a, out, memory + KSK_KSK_COUNT_MAX))
+		return false;
 	ksk_rrset_sort(out);
 	return out->count != 0;
 }
@@ -295,6 +332,21 @@ choose(struct ask *a)
 			before.list[i].provider, "%s", before.list[i].text);
 }
 
+/* What providers announced comes with the keys reply. */
+static void
+gather_announced(struct ksk_sync_run *run)
+{
+	for (unsigned i = 0; i < run->count; i++) {
+		struct ksk_sync_member *member = &run->member[i];
+
+		if (member->provider->gather != KSK_GATHER_ANNOUNCED)
+			continue;
+		ksk_gather_announced(
+			run->held.keys, member->provider, &member->gathered);
+		ksk_sync_offer(run, i);
+	}
+}
+
 static enum ksk_step
 do_dnskey(struct ask *a)
 {
@@ -305,6 +357,7 @@ do_dnskey(struct ask *a)
 	step = hold(a);
 	if (step != KSK_STEP_DONE)
 		return step;
+	gather_announced(run);
 	choose(a);
 	step = sign_set(a, &run->choice.rrset);
 	for (unsigned i = 0; i < run->count; i++)
@@ -317,13 +370,13 @@ do_dnskey(struct ask *a)
 static enum ksk_step
 do_cds(struct ask *a, unsigned at)
 {
-	uint8_t memory[KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4];
+	uint8_t memory[2 * KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4];
 	struct ksk_rrset rrset;
 	enum ksk_step step;
 
 	a->at = at;
 	ksk_signed_wipe(&a->run->want[at]);
-	if (!ksk_sync_wants_cds(a->run->held.keys, ksk_signed_type(at)))
+	if (!ksk_sync_wants_cds(a->run->held.keys, ksk_signed_type(at), a->now))
 		return KSK_STEP_DONE;
 	step = hold(a);
 	if (step != KSK_STEP_DONE || !build_cds(a, &rrset, memory))

@@ -7,6 +7,7 @@
 #include "appliance/base/yaml.h"
 #include "client/standing.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,9 +44,8 @@ ksk_note_add(struct ksk_notes *notes, enum ksk_note_kind kind,
 
 /* ---- finding ---- */
 
-/* The record of a set that a DS names, or NULL. */
-static const struct ksk_span *
-find_record(const struct ksk_name *owner, const struct ksk_rrset *rrset,
+const struct ksk_span *
+ksk_sync_find(const struct ksk_name *owner, const struct ksk_rrset *rrset,
 	const struct ksk_ds *ds)
 {
 	for (size_t i = 0; rrset != NULL && i < rrset->count; i++) {
@@ -111,14 +111,28 @@ static bool
 is_cosigner(const struct ksk_keys_reply *keys, struct ksk_span rdata)
 {
 	for (size_t i = 0; i < keys->cosigner_count; i++) {
-		if (ksk_ds_matches(&keys->cosigner[i], &keys->owner, rdata))
+		if (ksk_ds_matches(&keys->cosigner[i].ds, &keys->owner, rdata))
 			return true;
 	}
 	return false;
 }
 
+static bool
+is_over(const struct ksk_cosigner_entry *cosigner, uint64_t now)
+{
+	return cosigner->has_until && cosigner->until <= now;
+}
+
 bool
-ksk_sync_wants_cds(const struct ksk_keys_reply *keys, uint16_t type)
+ksk_sync_cosigner_is_named(
+	const struct ksk_cosigner_entry *cosigner, uint64_t now)
+{
+	return cosigner->cds && !is_over(cosigner, now);
+}
+
+bool
+ksk_sync_wants_cds(
+	const struct ksk_keys_reply *keys, uint16_t type, uint64_t now)
 {
 	bool allowed = false, wanted = false;
 
@@ -126,6 +140,8 @@ ksk_sync_wants_cds(const struct ksk_keys_reply *keys, uint16_t type)
 		allowed |= keys->type[i] == type;
 	for (size_t i = 0; i < keys->ksk_count; i++)
 		wanted |= keys->ksk[i].stands && keys->ksk[i].cds;
+	for (size_t i = 0; i < keys->cosigner_count; i++)
+		wanted |= ksk_sync_cosigner_is_named(&keys->cosigner[i], now);
 	return allowed && wanted;
 }
 
@@ -140,6 +156,13 @@ ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 			if (has_key(keys, &keys->provider[i], dnskey->rdata[k]))
 				return true;
 		}
+	}
+	for (size_t i = 0; i < keys->cosigner_count; i++) {
+		const struct ksk_cosigner_entry *co = &keys->cosigner[i];
+
+		if (co->csk && strcmp(co->provider, provider) == 0 &&
+			ksk_sync_find(&keys->owner, dnskey, &co->ds) != NULL)
+			return true;
 	}
 	return false;
 }
@@ -229,11 +252,11 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
 {
 	const char *provider = entry->name;
-	const struct ksk_span *before = find_record(
+	const struct ksk_span *before = ksk_sync_find(
 		&c->keys->owner, c->last, &key->ds);
 	const struct ksk_span *now = offer == NULL || offer->failed
 		? NULL
-		: find_record(&c->keys->owner, &offer->rrset, &key->ds);
+		: ksk_sync_find(&c->keys->owner, &offer->rrset, &key->ds);
 	bool retired = key->has_retired && key->retired <= c->now;
 	bool missed = now == NULL && offer != NULL && !offer->failed &&
 		!offer->shown;
@@ -260,6 +283,27 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 		/* Nobody asks one that is joining: it may sign. */
 		note_coming(c, provider, key, before != NULL,
 			entry->state != JOINING && is_active(offer, &key->ds));
+}
+
+/* ---- co-signers ---- */
+
+/* Whoever offers it, it is the key of its DS. One that can't be asked loses
+ * nothing: what was signed stays. */
+static void
+choose_cosigner(struct choose *c, const struct ksk_cosigner_entry *co)
+{
+	const struct ksk_span *found = ksk_sync_find(
+		&c->keys->owner, c->last, &co->ds);
+
+	if (is_over(co, c->now))
+		return;
+	for (size_t i = 0; found == NULL && i < c->offer_count; i++) {
+		if (!c->offer[i].failed)
+			found = ksk_sync_find(
+				&c->keys->owner, &c->offer[i].rrset, &co->ds);
+	}
+	if (found != NULL)
+		take(c, co->provider, *found);
 }
 
 /* ---- what an offer has besides ---- */
@@ -313,11 +357,7 @@ look_at_record(
 	const struct ksk_provider_entry *owner = find_owner(c->keys, rdata);
 	bool was = c->last != NULL && ksk_rrset_has(c->last, rdata);
 
-	if (is_cosigner(c->keys, rdata)) {
-		take(c, offer->provider, rdata);
-		return;
-	}
-	if (is_ours(c->keys, rdata))
+	if (is_cosigner(c->keys, rdata) || is_ours(c->keys, rdata))
 		return;
 	if (offer->shown && c->last != NULL && !was)
 		note_early(c, offer, owner, rdata);
@@ -327,19 +367,36 @@ look_at_record(
 		note_foreign(c, offer, rdata);
 }
 
+/* What stands stays, but nothing new comes in. */
+static void
+note_announcement(struct choose *c, const struct ksk_provider_entry *entry)
+{
+	if (!entry->has_announced ||
+		entry->announced.state == KSK_ANNOUNCED_VALID ||
+		entry->announced.state == KSK_ANNOUNCED_NONE)
+		return;
+	ksk_note_add(&c->out->notes, KSK_NOTE_WAIT, entry->name,
+		"its announcement %" PRIu64 " is %s: its keys stay, a new one "
+		"needs another announcement",
+		entry->announced.serial,
+		ksk_announced_text(entry->announced.state));
+}
+
 static void
 look_at_offer(struct choose *c, const struct ksk_offer *offer)
 {
-	bool known = false;
+	const struct ksk_provider_entry *entry = NULL;
 
-	for (size_t i = 0; i < c->keys->provider_count; i++)
-		known |= strcmp(c->keys->provider[i].name, offer->provider) ==
-			0;
-	if (!known) {
+	for (size_t i = 0; i < c->keys->provider_count; i++) {
+		if (strcmp(c->keys->provider[i].name, offer->provider) == 0)
+			entry = &c->keys->provider[i];
+	}
+	if (entry == NULL) {
 		ksk_note_add(&c->out->notes, KSK_NOTE_FAULT, offer->provider,
 			"the policy has no such provider for this zone");
 		return;
 	}
+	note_announcement(c, entry);
 	for (size_t i = 0; !offer->failed && i < offer->rrset.count; i++)
 		look_at_record(c, offer, offer->rrset.rdata[i]);
 }
@@ -387,6 +444,8 @@ ksk_sync_choose(const struct ksk_keys_reply *keys, const struct ksk_rrset *last,
 		for (size_t k = 0; k < p->key_count; k++)
 			choose_key(&c, p, &p->key[k], find_offer(&c, p->name));
 	}
+	for (size_t i = 0; i < keys->cosigner_count; i++)
+		choose_cosigner(&c, &keys->cosigner[i]);
 	for (size_t i = 0; i < offer_count; i++)
 		look_at_offer(&c, &offer[i]);
 	for (size_t i = 0; i < keys->ksk_count; i++)

@@ -9,7 +9,8 @@
  * that was signed and is offered no more stays until the appliance says that it
  * may leave, and so does every key of a provider that could not be asked. A
  * retired key leaves at that moment though it is offered, unless its provider
- * still signs with it. A withdrawn key is never taken.
+ * still signs with it. A withdrawn key is never taken. A co-signer's key stands
+ * from when its provider first offers it until the policy's `until`.
  * Tests: tests/unit/test_sync_choose.c
  */
 #ifndef KSK_CLIENT_SYNC_CHOOSE_H
@@ -68,10 +69,20 @@ void ksk_sync_choose(const struct ksk_keys_reply *keys,
 	size_t offer_count, uint64_t now, struct ksk_choice *out_choice);
 
 /* Returns true if the zone is to have a set of this type, CDS or CDNSKEY: the
- * policy lets it be signed and wants a KSK at the parent. */
-bool ksk_sync_wants_cds(const struct ksk_keys_reply *keys, uint16_t type);
+ * policy lets it be signed and wants a KSK, or a co-signer, at the parent. */
+bool ksk_sync_wants_cds(
+	const struct ksk_keys_reply *keys, uint16_t type, uint64_t now);
 
-/* Returns true if one of the provider's keys of the policy stands in a set. */
+/* Returns true if CDS and CDNSKEY name a co-signer now. */
+bool ksk_sync_cosigner_is_named(
+	const struct ksk_cosigner_entry *cosigner, uint64_t now);
+
+/* Finds the record of a set that a DS names; NULL: none, borrowed. */
+const struct ksk_span *ksk_sync_find(const struct ksk_name *owner,
+	const struct ksk_rrset *rrset, const struct ksk_ds *ds);
+
+/* Returns true if one of the provider's keys of the policy, or a CSK of its,
+ * stands in a set. */
 bool ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 	const struct ksk_rrset *dnskey);
 

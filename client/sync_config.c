@@ -151,14 +151,14 @@ static enum ksk_err
 take_gather(const struct load *l, const char *at,
 	const struct ksk_sync_doc_gather *from, struct ksk_sync_provider *to)
 {
-	static const char *const words[] = {"dns", "keys", "exec"};
-	int by = find_word(from->by, words, 3);
+	static const char *const words[] = {"dns", "keys", "exec", "announced"};
+	int by = find_word(from->by, words, 4);
 	char path[PATH_CAP];
 	enum ksk_err err;
 
 	(void)snprintf(path, sizeof(path), "%s.gather.by", at);
 	if (by < 0)
-		return bad(l, path, "it is dns, keys or exec");
+		return bad(l, path, "it is dns, keys, exec or announced");
 	to->gather = (enum ksk_gather_by)by;
 	if ((from->files != NULL) != (to->gather == KSK_GATHER_KEYS))
 		return bad(l, path, "`files` go with keys, and keys with them");

@@ -22,9 +22,10 @@
 #define KSK_SYNC_WORD_MAX 24u
 
 enum ksk_gather_by {
-	KSK_GATHER_DNS,  /* what the servers show */
-	KSK_GATHER_KEYS, /* files of DNSKEY records */
-	KSK_GATHER_EXEC, /* a program prints them */
+	KSK_GATHER_DNS,       /* what the servers show */
+	KSK_GATHER_KEYS,      /* files of DNSKEY records */
+	KSK_GATHER_EXEC,      /* a program prints them */
+	KSK_GATHER_ANNOUNCED, /* the appliance tells what was announced */
 };
 
 enum ksk_deliver_by {

@@ -79,6 +79,19 @@ compare(const struct ksk_sync_run *run, struct ksk_sync_member *member)
 
 /* ---- gathering ---- */
 
+void
+ksk_sync_offer(struct ksk_sync_run *run, unsigned i)
+{
+	struct ksk_sync_member *member = &run->member[i];
+	struct ksk_offer *offer = &run->offer[i];
+
+	offer->provider = member->provider->name;
+	offer->failed = member->gathered.failed;
+	offer->shown = member->provider->gather == KSK_GATHER_DNS;
+	offer->rrset = member->gathered.rrset;
+	offer->active_count = ksk_served_active(&member->served, offer->active);
+}
+
 static enum ksk_err
 gather(struct ksk_sync_run *run)
 {
@@ -86,19 +99,13 @@ gather(struct ksk_sync_run *run)
 
 	for (unsigned i = 0; i < run->count; i++) {
 		struct ksk_sync_member *member = &run->member[i];
-		struct ksk_offer *offer = &run->offer[i];
 
 		tell(run, "asking", member->provider->name);
 		if (look(run, member) != KSK_OK)
 			return KSK_ERR_NO_MEMORY;
 		ksk_gather(run->config, run->zone, member->provider,
 			&member->served, now, &member->gathered);
-		offer->provider = member->provider->name;
-		offer->failed = member->gathered.failed;
-		offer->shown = member->provider->gather == KSK_GATHER_DNS;
-		offer->rrset = member->gathered.rrset;
-		offer->active_count = ksk_served_active(
-			&member->served, offer->active);
+		ksk_sync_offer(run, i);
 	}
 	return KSK_OK;
 }

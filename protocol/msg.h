@@ -320,6 +320,9 @@ struct ksk_provider_key_entry {
 	bool has_exposed;
 	uint64_t exposed;
 	uint64_t source; /* enum ksk_announced_key */
+	/* RDATA, if the announcement accepted last lists it; empty: not
+	 * told. */
+	struct ksk_span dnskey;
 };
 
 struct ksk_provider_entry {
@@ -329,6 +332,16 @@ struct ksk_provider_entry {
 	struct ksk_provider_key_entry key[KSK_PROVIDER_KEY_MAX];
 	bool has_announced; /* it announces its keys */
 	struct ksk_announced_entry announced;
+};
+
+/* A key of somebody else that stands in the set and signs elsewhere. */
+struct ksk_cosigner_entry {
+	struct ksk_ds ds;
+	char provider[KSK_LABEL_CAP];
+	bool csk; /* it is its provider's ZSK too */
+	bool cds; /* CDS and CDNSKEY name it */
+	bool has_until;
+	uint64_t until; /* from this second on it must not be there */
 };
 
 /* keys-reply: what a client needs to build a set for one zone. */
@@ -343,7 +356,7 @@ struct ksk_keys_reply {
 	size_t provider_count;
 	struct ksk_provider_entry provider[KSK_PROVIDER_COUNT_MAX];
 	size_t cosigner_count;
-	struct ksk_ds cosigner[KSK_KSK_COUNT_MAX];
+	struct ksk_cosigner_entry cosigner[KSK_KSK_COUNT_MAX];
 };
 
 struct ksk_token_entry {

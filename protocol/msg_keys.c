@@ -94,6 +94,7 @@ static const struct ksk_cbor_field KEY[] = {
 	{5, false, "drop"},
 	{6, false, "exposed-until"},
 	{7, false, "source"},
+	{8, false, "dnskey"},
 };
 
 /* A pinned key's is left out: 0 has no encoding. */
@@ -131,8 +132,11 @@ read_provider_key(struct ksk_cbor_in *in, struct ksk_provider_key_entry *out)
 		case 6:
 			read_moment(in, &out->has_exposed, &out->exposed);
 			break;
-		default:
+		case 7:
 			read_source(in, &out->source);
+			break;
+		default:
+			out->dnskey = ksk_cbor_in_bytes(in, 1, KSK_RDATA_MAX);
 			break;
 		}
 	}
@@ -202,6 +206,42 @@ read_types(struct ksk_cbor_in *in, struct ksk_keys_reply *out)
 	}
 }
 
+static const struct ksk_cbor_field COSIGNER[] = {
+	{1, true, "ds"},
+	{2, true, "provider"},
+	{3, true, "csk"},
+	{4, true, "cds"},
+	{5, false, "until"},
+};
+
+static void
+read_cosigner(struct ksk_cbor_in *in, struct ksk_cosigner_entry *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_map(in, COSIGNER, KSK_FIELD_COUNT(COSIGNER));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		switch (key) {
+		case 1:
+			ksk_msg_ds_read(in, &out->ds);
+			break;
+		case 2:
+			ksk_cbor_in_text(
+				in, 1, out->provider, sizeof(out->provider));
+			break;
+		case 3:
+			out->csk = ksk_cbor_in_bool(in);
+			break;
+		case 4:
+			out->cds = ksk_cbor_in_bool(in);
+			break;
+		default:
+			read_moment(in, &out->has_until, &out->until);
+			break;
+		}
+	}
+}
+
 static const struct ksk_cbor_field KEYS_REPLY[] = {
 	{1, true, "owner"},
 	{2, true, "ttl"},
@@ -238,8 +278,7 @@ read_keys_reply_field(
 	default:
 		ksk_cbor_in_array(in, 0, KSK_FIELD_COUNT(out->cosigner));
 		while (ksk_cbor_in_item(in)) {
-			ksk_msg_ds_read(
-				in, &out->cosigner[out->cosigner_count]);
+			read_cosigner(in, &out->cosigner[out->cosigner_count]);
 			out->cosigner_count++;
 		}
 		break;
@@ -289,15 +328,18 @@ write_ksk(struct ksk_cbor_out *out, const struct ksk_ksk_entry *ksk,
 }
 
 static void
-write_provider_key(
-	struct ksk_cbor_out *out, const struct ksk_provider_key_entry *key)
+write_provider_key(struct ksk_cbor_out *out,
+	const struct ksk_provider_key_entry *key, bool with_dnskey)
 {
+	bool dnskey = with_dnskey && key->dnskey.len > 0;
+
 	ksk_cbor_out_map(out,
 		2u + (key->has_retired ? 1u : 0u) +
 			(key->has_covered ? 1u : 0u) +
 			(key->has_drop ? 1u : 0u) +
 			(key->has_exposed ? 1u : 0u) +
-			(key->source != KSK_KEY_PINNED ? 1u : 0u));
+			(key->source != KSK_KEY_PINNED ? 1u : 0u) +
+			(dnskey ? 1u : 0u));
 	ksk_cbor_out_uint(out, 1);
 	ksk_msg_ds_write(out, &key->ds);
 	write_moment(out, 2, key->has_retired, key->retired);
@@ -307,11 +349,15 @@ write_provider_key(
 	write_moment(out, 5, key->has_drop, key->drop);
 	write_moment(out, 6, key->has_exposed, key->exposed);
 	write_moment(out, 7, key->source != KSK_KEY_PINNED, key->source);
+	if (!dnskey)
+		return;
+	ksk_cbor_out_uint(out, 8);
+	ksk_cbor_out_bytes(out, key->dnskey);
 }
 
 static void
-write_provider(
-	struct ksk_cbor_out *out, const struct ksk_provider_entry *provider)
+write_provider(struct ksk_cbor_out *out,
+	const struct ksk_provider_entry *provider, bool with_dnskey)
 {
 	ksk_cbor_out_map(out, provider->has_announced ? 4 : 3);
 	ksk_cbor_out_uint(out, 1);
@@ -321,16 +367,32 @@ write_provider(
 	ksk_cbor_out_uint(out, 3);
 	ksk_cbor_out_array(out, provider->key_count);
 	for (size_t i = 0; i < provider->key_count; i++)
-		write_provider_key(out, &provider->key[i]);
+		write_provider_key(out, &provider->key[i], with_dnskey);
 	if (!provider->has_announced)
 		return;
 	ksk_cbor_out_uint(out, 4);
 	ksk_msg_announced_write(out, &provider->announced);
 }
 
+static void
+write_cosigner(
+	struct ksk_cbor_out *out, const struct ksk_cosigner_entry *cosigner)
+{
+	ksk_cbor_out_map(out, cosigner->has_until ? 5 : 4);
+	ksk_cbor_out_uint(out, 1);
+	ksk_msg_ds_write(out, &cosigner->ds);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_text(out, cosigner->provider);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_bool(out, cosigner->csk);
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_bool(out, cosigner->cds);
+	write_moment(out, 5, cosigner->has_until, cosigner->until);
+}
+
 void
 ksk_msg_keys_reply_write(struct ksk_cbor_out *out,
-	const struct ksk_keys_reply *reply, bool with_why)
+	const struct ksk_keys_reply *reply, bool with_why, bool with_dnskey)
 {
 	ksk_cbor_out_map(out, 7);
 	ksk_cbor_out_uint(out, 1);
@@ -350,9 +412,9 @@ ksk_msg_keys_reply_write(struct ksk_cbor_out *out,
 	ksk_cbor_out_uint(out, 6);
 	ksk_cbor_out_array(out, reply->provider_count);
 	for (size_t i = 0; i < reply->provider_count; i++)
-		write_provider(out, &reply->provider[i]);
+		write_provider(out, &reply->provider[i], with_dnskey);
 	ksk_cbor_out_uint(out, 7);
 	ksk_cbor_out_array(out, reply->cosigner_count);
 	for (size_t i = 0; i < reply->cosigner_count; i++)
-		ksk_msg_ds_write(out, &reply->cosigner[i]);
+		write_cosigner(out, &reply->cosigner[i]);
 }

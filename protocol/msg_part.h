@@ -99,9 +99,10 @@ void ksk_msg_adopt_reply_write(
 void ksk_msg_keys_reply_read(
 	struct ksk_cbor_in *in, struct ksk_keys_reply *out);
 
-/* with_why: KSKs say why they can't sign. */
+/* with_why: KSKs say why they can't sign. with_dnskey: announced keys are
+ * there, not only their digests. */
 void ksk_msg_keys_reply_write(struct ksk_cbor_out *out,
-	const struct ksk_keys_reply *reply, bool with_why);
+	const struct ksk_keys_reply *reply, bool with_why, bool with_dnskey);
 void ksk_msg_status_reply_read(
 	struct ksk_cbor_in *in, struct ksk_status_reply *out);
 

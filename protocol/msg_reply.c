@@ -112,7 +112,8 @@ ksk_reply_read(struct ksk_span frame,
 struct extent {
 	size_t refusals;
 	size_t troubles;
-	bool whys; /* of KSKs */
+	bool whys;    /* of KSKs */
+	bool dnskeys; /* that were announced */
 };
 
 static void
@@ -126,7 +127,8 @@ write_body(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 			out, &reply->status_body, extent->troubles);
 		break;
 	case KSK_OP_KEYS:
-		ksk_msg_keys_reply_write(out, &reply->keys_body, extent->whys);
+		ksk_msg_keys_reply_write(
+			out, &reply->keys_body, extent->whys, extent->dnskeys);
 		break;
 	case KSK_OP_SIGN_SCHEDULE:
 		ksk_msg_schedule_reply_write(out, &reply->schedule_body);
@@ -213,7 +215,7 @@ write_reply(struct ksk_cbor_out *out, const struct ksk_reply *reply,
 }
 
 /* Finds how much fits a frame: refusals go first, then troubles, then why KSKs
- * can't sign. */
+ * can't sign, then announced keys, of which the digests stay. */
 static struct extent
 fit_frame(const struct ksk_reply *reply)
 {
@@ -221,6 +223,7 @@ fit_frame(const struct ksk_reply *reply)
 		.refusals = reply->refusals.count,
 		.troubles = reply->status_body.trouble_count,
 		.whys = true,
+		.dnskeys = true,
 	};
 
 	/* The list has room for "more" only if one refusal less is in it. */
@@ -238,6 +241,8 @@ fit_frame(const struct ksk_reply *reply)
 			extent.troubles--;
 		else if (extent.whys)
 			extent.whys = false;
+		else if (extent.dnskeys)
+			extent.dnskeys = false;
 		else
 			return extent;
 	}

@@ -4,7 +4,7 @@
  * a journal, oldest first, only if nobody needs them there any more: they are
  * in an export that the audit key proves, behind the anchor, their signatures
  * have expired, and no intent is open. Those that an answer may be given again
- * from, and the policy in force, stay all the same. kskd must not run on it.
+ * from, the policy in force, and announcements in force stay all the same. kskd must not run on it.
  * Tests: tests/integration/test_journal_prune.py
  */
 #ifndef KSK_ADMIN_JOURNAL_PRUNE_H

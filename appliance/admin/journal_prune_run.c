@@ -4,7 +4,7 @@
  * others leave. Contract: journal_prune.h
  */
 #include "appliance/admin/journal_prune.h"
-#include "appliance/policy/timeline_body.h"
+#include "appliance/policy/announced_body.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +97,21 @@ add_timeline(struct staying *s, sqlite3_stmt *row, struct ksk_fault *fault)
 	return err;
 }
 
+/* The keys that it lists are read back from it. */
+static enum ksk_err
+add_announcement(struct staying *s, sqlite3_stmt *row, struct ksk_fault *fault)
+{
+	struct ksk_timeline *t = &s->timeline;
+	struct ksk_name zone;
+	enum ksk_err err = ksk_name_from_wire(ksk_check_bytes(row, 0), &zone);
+
+	if (err == KSK_OK) {
+		ksk_timeline_clear(t, &zone);
+		err = ksk_announced_read(ksk_check_bytes(row, 1), t);
+	}
+	return err == KSK_OK ? add(s, t->announced[0].record, fault) : err;
+}
+
 /* Calls each for every row of a query. */
 static enum ksk_err
 each_row(struct staying *s, const char *sql,
@@ -139,6 +154,9 @@ list_all(struct staying *s, struct ksk_fault *fault)
 		err = each_row(s,
 			"SELECT record FROM idempotency WHERE expires > ?",
 			add_repeat, fault);
+	if (err == KSK_OK)
+		err = each_row(s, "SELECT zone, body FROM announced",
+			add_announcement, fault);
 	if (err == KSK_OK)
 		err = each_row(s,
 			"SELECT number FROM policy ORDER BY number DESC"

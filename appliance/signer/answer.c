@@ -7,6 +7,7 @@
 #include "appliance/base/clock.h"
 #include "appliance/base/yaml.h"
 #include "appliance/signer/anchorage.h"
+#include "appliance/signer/announced_keys.h"
 #include "appliance/signer/state.h"
 
 #include <stdio.h>
@@ -258,6 +259,27 @@ fill_types(const struct ksk_zone *zone, struct ksk_keys_reply *body)
 		body->type[body->type_count++] = KSK_TYPE_CDNSKEY;
 }
 
+static void
+fill_cosigners(const struct ksk_table *table, const struct ksk_zone *zone,
+	struct ksk_keys_reply *body)
+{
+	for (uint32_t i = 0; i < zone->cosigners.count &&
+		body->cosigner_count < KSK_KSK_COUNT_MAX;
+		i++) {
+		const struct ksk_policy_cosigner *from =
+			&table->cosigners[zone->cosigners.first + i];
+		struct ksk_cosigner_entry *to =
+			&body->cosigner[body->cosigner_count++];
+		to->ds = from->ds;
+		ksk_text_copy(
+			to->provider, sizeof(to->provider), from->provider);
+		to->csk = from->csk != 0;
+		to->cds = from->in_parent != 0;
+		to->has_until = from->until != KSK_NEVER;
+		to->until = to->has_until ? from->until : 0;
+	}
+}
+
 void
 ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_zone *zone, uint64_t now)
@@ -273,11 +295,10 @@ ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ksk_rules_window(zone, now, &body->window);
 	fill_types(zone, body);
 	fill_ksks(signer, zone, now, body);
-	for (uint32_t i = 0; i < zone->cosigners.count &&
-		body->cosigner_count < KSK_KSK_COUNT_MAX;
-		i++)
-		body->cosigner[body->cosigner_count++] =
-			table->cosigners[zone->cosigners.first + i].ds;
+	fill_cosigners(table, zone, body);
 	ksk_outlook_keys(signer, zone, now, body);
+	uint8_t *announced = ksk_announced_keys_fill(
+		signer->journal, &body->owner, body);
 	ksk_answer_encode(signer, ticket);
+	free(announced);
 }

@@ -186,6 +186,10 @@ class Rotation(Announce):
         # Not before it is announced …
         self.refused("key-allowed", "announced by it", z1, z2, zb)
         self.accept(sign(self.text(2, [z1, z2])))
+        # Who builds the set needs nothing but the appliance.
+        self.assertEqual({k[8] for k in self.provider()[3]},
+                         {z1.rdata, z2.rdata})
+        self.assertFalse([k for k in self.provider("beta")[3] if 8 in k])
         self.signed(z1, z2, zb)
         # … and the old one stays until no cache needs it: TTL and
         # propagation, then the provider's delay, propagation, a day of data.
@@ -193,7 +197,9 @@ class Rotation(Announce):
         self.accept(sign(self.text(3, [z2], end=4)))
         self.refused("early-drop", "keep it until", z2, zb)
         self.signed(z1, z2, zb)
-        self.assertEqual(sorted(k.get(7) for k in self.provider()[3]), [1, 3])
+        self.assertEqual([(k.get(7), k.get(8)) for k in sorted(
+            self.provider()[3], key=lambda k: k[7])],
+            [(1, z2.rdata), (3, None)])
         self.wait(7)
         self.refused("early-drop", "keep it until", z2, zb)
         self.wait(2)
@@ -356,7 +362,8 @@ class Whole(Announce):
         self.refused("key-allowed", "is void", self.z1, self.z2, self.zb)
         warning = self.signed(self.z1, self.zb)[6][0]
         self.assertIn("is void", warning[2])
-        self.assertEqual([k.get(7) for k in self.provider()[3]], [2])
+        self.assertEqual([(k.get(7), k.get(8)) for k in self.provider()[3]],
+                         [(2, self.z1.rdata)])
         self.refuse(self.alpha.sign(self.text(3, [self.z1])),
                     ("signature", "not that of the provider"))
         self.refuse(other.sign(self.text(2, [self.z1])),

@@ -163,6 +163,53 @@ drop_all(void **state)
 	return drop_folder(state);
 }
 
+static void
+takes_what_the_appliance_tells(void **state)
+{
+	static uint8_t rdata[2][5] = {{1, 0, 3, 13, 1}, {1, 0, 3, 13, 2}};
+	static struct ksk_keys_reply keys = {
+		.owner = {.len = 3, .wire = {1, 'z', 0}}, .provider_count = 1};
+	struct ksk_provider_entry *entry = &keys.provider[0];
+	struct ksk_sync_provider provider = {
+		.name = "alpha", .gather = KSK_GATHER_ANNOUNCED};
+
+	(void)state;
+	ksk_text_copy(entry->name, sizeof(entry->name), "alpha");
+	entry->key_count = 3;
+	for (unsigned i = 0; i < 2; i++) {
+		entry->key[i].dnskey = ksk_span_of(rdata[i], 5);
+		entry->key[i].source = i == 0 ? KSK_KEY_ANNOUNCED
+					      : KSK_KEY_PINNED;
+		assert_int_equal(ksk_ds_build(&keys.owner, entry->key[i].dnskey,
+					 KSK_DIGEST_SHA256, &entry->key[i].ds),
+			KSK_OK);
+	}
+	/* Not announced, so not offered. */
+	entry->key[2].ds = entry->key[0].ds;
+	entry->key[2].source = KSK_KEY_FORMER;
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_failure("does not say that it announces");
+	entry->has_announced = true;
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_keys(2);
+	entry->announced.state = KSK_ANNOUNCED_NONE;
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_failure("no announcement of it");
+	entry->announced.state = KSK_ANNOUNCED_EXPIRED;
+	entry->key[0].dnskey = entry->key[1].dnskey;
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_failure("another record than that of key");
+	entry->key[0].dnskey.len = 0;
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_failure("does not tell the record of key");
+	provider.name = "beta";
+	ksk_gather_announced(&keys, &provider, &got);
+	expect_failure("does not say that it announces");
+	/* Before the appliance was asked it is neither here nor there. */
+	gather(&provider);
+	expect_keys(0);
+}
+
 int
 main(void)
 {
@@ -171,6 +218,7 @@ main(void)
 		cmocka_unit_test(takes_what_a_program_prints),
 		cmocka_unit_test(takes_a_section_of_a_ksr),
 		cmocka_unit_test(takes_what_servers_show),
+		cmocka_unit_test(takes_what_the_appliance_tells),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, drop_all);

@@ -508,8 +508,20 @@ fill_keys_reply(struct ksk_keys_reply *body)
 	body->provider[0].key[1] = (struct ksk_provider_key_entry){
 		.ds = make_ds(4), .withdrawn = true};
 	body->provider[1] = (struct ksk_provider_entry){.name = "beta"};
-	body->cosigner_count = 1;
-	body->cosigner[0] = make_ds(2);
+	body->provider[1].key_count = 1;
+	body->provider[1].key[0] = (struct ksk_provider_key_entry){
+		.ds = make_ds(2),
+		.source = KSK_KEY_ANNOUNCED,
+		.dnskey = ksk_span_of(rdata[2], 68)};
+	body->cosigner_count = 2;
+	body->cosigner[0] = (struct ksk_cosigner_entry){.ds = make_ds(2),
+		.provider = "beta",
+		.csk = true,
+		.cds = true,
+		.has_until = true,
+		.until = UINT64_MAX};
+	body->cosigner[1] = (struct ksk_cosigner_entry){
+		.ds = make_ds(4), .provider = "gamma"};
 }
 
 static void
@@ -530,6 +542,13 @@ test_keys_reply(void **state)
 	assert_true(body->provider[0].key[0].drop == UINT64_MAX - 1);
 	assert_false(body->provider[0].key[1].has_drop);
 	assert_true(body->provider[0].key[1].withdrawn);
+	assert_int_equal(0, body->provider[0].key[0].dnskey.len);
+	assert_int_equal(68, body->provider[1].key[0].dnskey.len);
+	assert_true(body->cosigner[0].csk && body->cosigner[0].cds);
+	assert_true(body->cosigner[0].until == UINT64_MAX);
+	assert_string_equal("gamma", body->cosigner[1].provider);
+	assert_false(body->cosigner[1].csk || body->cosigner[1].cds ||
+		body->cosigner[1].has_until);
 	reply.keys_body.type[1] = 48;
 	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_KEYS,
 		KSK_ERR_MALFORMED, "body.types[1]: not ascending");
@@ -575,6 +594,7 @@ test_the_fullest_keys_reply_fits(void **state)
 		body->provider[0].key[i] = body->provider[0].key[0];
 		body->provider[0].key[i].ds = make_ds(4);
 		body->provider[0].key[i].source = KSK_KEY_FORMER;
+		body->provider[0].key[i].dnskey = ksk_span_of(rdata[1], 68);
 	}
 	body->provider[0].has_announced = true;
 	body->provider[0].announced = (struct ksk_announced_entry){
@@ -586,13 +606,27 @@ test_the_fullest_keys_reply_fits(void **state)
 	for (size_t i = 1; i < KSK_PROVIDER_COUNT_MAX; i++)
 		body->provider[i] = body->provider[0];
 	body->cosigner_count = KSK_KSK_COUNT_MAX;
-	for (size_t i = 0; i < KSK_KSK_COUNT_MAX; i++)
-		body->cosigner[i] = make_ds(4);
+	fill_text(body->cosigner[0].provider, KSK_LABEL_CAP);
+	body->cosigner[0].ds = make_ds(4);
+	for (size_t i = 1; i < KSK_KSK_COUNT_MAX; i++)
+		body->cosigner[i] = body->cosigner[0];
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_KEYS);
 	assert_int_equal(KSK_KSK_COUNT_MAX, reply_again.keys_body.ksk_count);
-	/* What a person reads goes before what a client needs. */
+	/* What a person reads goes before what a client needs, and what can be
+	 * had elsewhere before what can't. */
 	assert_string_equal(reply_again.keys_body.ksk[0].why, "");
-	body->provider_count--;
+	assert_int_equal(
+		0, reply_again.keys_body.provider[0].key[0].dnskey.len);
+	body->ksk_count = 2;
+	body->provider_count = 13;
+	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_KEYS);
+	assert_int_equal(
+		68, reply_again.keys_body.provider[0].key[0].dnskey.len);
+	body->ksk_count = KSK_KSK_COUNT_MAX;
+	for (size_t i = 0; i < KSK_PROVIDER_COUNT_MAX; i++) {
+		for (size_t k = 0; k < KSK_PROVIDER_KEY_MAX; k++)
+			body->provider[i].key[k].dnskey.len = 0;
+	}
 	assert_reply_returns(write_reply(&reply, room[0]), KSK_OP_KEYS);
 	assert_int_equal(
 		strlen(reply_again.keys_body.ksk[0].why), KSK_WHY_CAP - 1);

@@ -82,7 +82,8 @@ begin(struct scene *s)
 	s->keys.ksk[0].dnskey = key(KSK);
 	s->keys.ksk[0].ds = ds_of(&s->keys.owner, KSK);
 	s->keys.cosigner_count = 1;
-	s->keys.cosigner[0] = ds_of(&s->keys.owner, COSIGNER);
+	s->keys.cosigner[0].ds = ds_of(&s->keys.owner, COSIGNER);
+	ksk_text_copy(s->keys.cosigner[0].provider, KSK_LABEL_CAP, "beta");
 	for (unsigned p = 0; p < 2; p++) {
 		s->keys.provider[p].key[0].has_covered = true;
 		s->keys.provider[p].key[0].covered = NOW - 100;
@@ -300,6 +301,80 @@ cosigners_are_taken(void **state)
 	put(&s.offer[1].rrset, COSIGNER);
 	choose(&s, 3, 0);
 	assert_true(has(&s, COSIGNER));
+	/* It stays while nobody can be asked … */
+	put(&s.last, COSIGNER);
+	s.offer[1].rrset.count = 0;
+	choose(&s, 3, 1); /* beta's own key is missed */
+	assert_true(has(&s, COSIGNER));
+	s.offer[1].failed = true;
+	choose(&s, 3, 0);
+	assert_true(has(&s, COSIGNER));
+	/* … until its time is over. */
+	s.keys.cosigner[0].has_until = true;
+	s.keys.cosigner[0].until = NOW + 1;
+	choose(&s, 3, 0);
+	s.keys.cosigner[0].until = NOW;
+	choose(&s, 2, 0);
+	assert_false(has(&s, COSIGNER));
+}
+
+static void
+a_csk_is_a_key_of_its_provider(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	put(&s.offer[1].rrset, COSIGNER);
+	s.keys.provider[1].key_count = 0;
+	choose(&s, 2,
+		1); /* the key that beta offers besides is no longer its */
+	assert_false(ksk_sync_has_own(&s.keys, "beta", &s.choice.rrset));
+	s.keys.cosigner[0].csk = true;
+	choose(&s, 2, 1);
+	assert_true(ksk_sync_has_own(&s.keys, "beta", &s.choice.rrset));
+	assert_false(ksk_sync_has_own(&s.keys, "gamma", &s.choice.rrset));
+	s.choice.rrset.count = 0;
+	assert_false(ksk_sync_has_own(&s.keys, "beta", &s.choice.rrset));
+}
+
+static void
+cds_names_whom_the_policy_wants(void **state)
+{
+	struct scene s;
+	struct ksk_cosigner_entry *co = &s.keys.cosigner[0];
+
+	(void)state;
+	begin(&s);
+	s.keys.type_count = 1;
+	s.keys.type[0] = KSK_TYPE_CDS;
+	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
+	co->cds = true;
+	assert_true(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
+	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDNSKEY, NOW));
+	co->has_until = true;
+	co->until = NOW;
+	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
+	assert_true(ksk_sync_cosigner_is_named(co, NOW - 1));
+	s.keys.ksk[0].stands = s.keys.ksk[0].cds = true;
+	assert_true(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
+}
+
+static void
+tells_of_an_announcement_that_is_over(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	s.keys.provider[0].has_announced = true;
+	s.keys.provider[0].announced.serial = 7;
+	choose(&s, 2, 0);
+	s.keys.provider[0].announced.state = KSK_ANNOUNCED_EXPIRED;
+	choose(&s, 2, 1);
+	expect_note(&s, 0, KSK_NOTE_WAIT, "alpha", "announcement 7 is expired");
+	s.keys.provider[0].announced.state = KSK_ANNOUNCED_NONE;
+	choose(&s, 2, 0); /* that is told where it is gathered */
 }
 
 static void
@@ -333,6 +408,9 @@ main(void)
 		cmocka_unit_test(foreign_keys_are_not_taken),
 		cmocka_unit_test(shown_keys),
 		cmocka_unit_test(cosigners_are_taken),
+		cmocka_unit_test(a_csk_is_a_key_of_its_provider),
+		cmocka_unit_test(cds_names_whom_the_policy_wants),
+		cmocka_unit_test(tells_of_an_announcement_that_is_over),
 		cmocka_unit_test(tells_when_the_parent_may_have_a_ds),
 	};
 

@@ -35,6 +35,11 @@
 	"    servers: [\"192.0.2.3\"]\n" \
 	"    gather: {by: exec, command: [keymgr, \"%z\", generate-ksr]}\n" \
 	"    deliver: {by: knot, keymgr: [keymgr], knotc: [knotc], skr: skr}\n"
+#define DELTA \
+	"  - name: delta\n" \
+	"    servers: [\"192.0.2.4\"]\n" \
+	"    gather: {by: announced}\n" \
+	"    deliver: {by: none}\n"
 #define ZONES \
 	"zones:\n" \
 	"  - name: Example.COM\n" \
@@ -92,7 +97,7 @@ reads_all_there_is(void **state)
 
 	(void)state;
 	if (load("profile: p.yaml\njournal: j.ksk\ntimeout: 3s\n"
-		 "command-timeout: 2m\nsettle: 1m\n" HEAD ALPHA BETA GAMMA
+		 "command-timeout: 2m\nsettle: 1m\n" HEAD ALPHA BETA GAMMA DELTA
 			    ZONES,
 		    &c, &fault) != KSK_OK)
 		fail_msg("%s", fault.text);
@@ -101,7 +106,8 @@ reads_all_there_is(void **state)
 	assert_int_equal(c->timeout_ms, 3000);
 	assert_int_equal(c->command_ms, 120000);
 	assert_int_equal(c->settle_ms, 60000);
-	assert_int_equal(c->provider_count, 3);
+	assert_int_equal(c->provider_count, 4);
+	assert_int_equal(c->provider[3].gather, KSK_GATHER_ANNOUNCED);
 	assert_int_equal(c->provider[0].server_count, 3);
 	assert_string_equal(c->provider[0].server[0].address, "192.0.2.1:53");
 	assert_string_equal(c->provider[0].server[1].host, "2001:db8::1");
@@ -152,7 +158,8 @@ static void
 wants_what_goes_together(void **state)
 {
 	(void)state;
-	refuse(ONE("by: post", "by: none"), "line 4", "dns, keys or exec");
+	refuse(ONE("by: post", "by: none"), "line 4",
+		"dns, keys, exec or announced");
 	refuse(ONE("by: keys", "by: none"), "line 4", "files");
 	refuse(ONE("by: dns, files: [a]", "by: none"), "line 4", "files");
 	refuse(ONE("by: exec", "by: none"), "line 4", "command");

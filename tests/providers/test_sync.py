@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+"""`kskctl sync` where keys come from elsewhere than a provider's servers and
+files: from what it announced to the appliance, and from a co-signer, whose KSK
+stands in the parent beside ours.
+"""
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench as bn  # noqa: E402
+from bench import ZONE, ap, sh  # noqa: E402
+
+DONE, REFUSED, USAGE, UNREACHABLE, LATER, BAD_INPUT = range(6)
+
+
+class Announcing(bn.Bind):
+    """A provider that tells the appliance itself which ZSKs it has."""
+
+    def prepare(self):
+        super().prepare()
+        sh("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+           "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+           self.path("announce.key"), "-out", self.path("announce.crt"),
+           "-days", "30", "-subj", f"/CN={self.name}")
+        self.serial = 0
+
+    def certificate(self):
+        return bn.read(self.path("announce.crt")).replace("\n", "\\n")
+
+    def announce(self, *keys):
+        """-> path of a signed announcement of these keys"""
+        self.serial += 1
+        now = time.time()
+        bn.write(self.path("a.txt"), "\n".join([
+            "kind: announcement", f"zone: {ZONE}", f"provider: {self.name}",
+            f"serial: {self.serial}",
+            *(f"{word}: " + time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                          time.gmtime(now + more))
+              for word, more in (("not-before", -60), ("not-after", 86400))),
+            *(ap.dnskey_line(ZONE, k.rdata) for k in keys), ""]))
+        sh("openssl", "cms", "-sign", "-binary", "-nodetach", "-nosmimecap",
+           "-md", "sha256", "-outform", "DER", "-signer",
+           self.path("announce.crt"), "-inkey", self.path("announce.key"),
+           "-in", self.path("a.txt"), "-out", self.path("a.cms"))
+        return self.path("a.cms")
+
+    def gather(self):
+        return "{by: announced}"
+
+
+class Bench(bn.Bench):
+    def policy(self):
+        return super().policy().replace(
+            "{name: beta, state: serving, source: pinned, keys: []",
+            "{name: beta, state: serving, source: announced, certificate: "
+            f'"{self.beta.certificate()}"')
+
+
+class Sources(unittest.TestCase):
+    """One bench, in the order of the names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.b = Bench(["beta", "delta"], beta=Announcing)
+        cls.b.__enter__()
+        cls.addClassCleanup(cls.b.__exit__)
+
+    def announce(self, *keys):
+        self.b.kskctl("--config", os.path.join(self.b.dir, "kskctl.yaml"),
+                      "announce", self.b.beta.announce(*keys))
+
+    def test_1_nothing_was_announced(self):
+        b = self.b
+        b.pin(b.beta)
+        b.set_policy()
+        done = b.sync(check=False)
+        self.assertEqual(done.returncode, REFUSED, done.out + done.err)
+        self.assertIn("  beta: not gathered: the appliance has no "
+                      "announcement of it", done.out)
+        self.assertIn("provider-present", done.out)
+
+    def test_2_a_roll_by_announcements_alone(self):
+        b = self.b
+        old, = b.beta.keys()
+        self.announce(old)
+        out = b.sync().out
+        self.assertIn(f"+{old.tag} (beta)", out)
+        self.assertIn("  beta: delivered\n", out)
+        new = b.beta.new_zsk()
+        self.announce(old, new)
+        out = b.sync().out
+        self.assertIn(f"+{new.tag} (beta)", out)
+        self.assertIn(new.tag, b.delta.tags())
+        ap.wait_for(lambda: "may sign from" not in b.sync().out, 20, 0.5)
+        b.beta.activate(new, old)
+        b.beta.forget(old)
+        self.announce(new)
+        self.assertIn(f"wait: beta: key {old.tag} leaves at", b.sync().out)
+        ap.wait_for(lambda: f"-{old.tag} (beta)" in b.sync().out, 30, 0.5)
+        for provider in b.providers:
+            self.assertNotIn(old.tag, provider.tags())
+            self.assertIn(new.tag, provider.tags())
+        self.assertEqual(b.matrix(), {})
+
+    def test_3_a_co_signer_in_the_parent(self):
+        """Delta has a KSK too, which the parent is to name beside ours."""
+        b = self.b
+        ap.wait_for(lambda: "may have the DS" not in b.sync().out, 20, 0.5)
+        base = sh("dnssec-keygen", "-q", "-K", b.delta.path("keys"), "-f",
+                  "KSK", "-a", bn.ALGORITHM, ZONE).out.strip()
+        theirs = b.delta.key(base)
+        b.more["co-signers"] = (f'[{{provider: delta, role: ksk, ds: '
+                                f'"{theirs.ds}", in-parent: yes}}]')
+        b.set_policy()
+        out = b.sync().out
+        self.assertIn(f"+{theirs.tag} (KSK)", out)
+        ours = b.ds()
+        for provider in b.providers:
+            self.assertIn(theirs.tag, provider.tags())
+            self.assertEqual(
+                {r.to_text() for r in self.records(provider, "CDS")},
+                {self.text(ours), self.text(theirs.ds)})
+            self.assertEqual(
+                {ap.key_tag(r) for r in provider.served("CDNSKEY")[0]},
+                {ap.key_tag(b.a.ksks["ksk1"]), theirs.tag})
+        self.assertEqual(b.sync().returncode, DONE)
+        self.assertIn(f"; co-signer delta: DS {theirs.ds}, named in CDS",
+                      b.kskctl("--config", os.path.join(
+                          b.dir, "kskctl.yaml"), "keys", ZONE).out)
+        # Who can't be asked loses nothing.
+        for end in (".key", ".private"):
+            os.rename(b.delta.path("keys", base + end),
+                      b.delta.path(base + end))
+        b.sync()
+        self.assertIn(theirs.tag, b.beta.tags())
+        # Its time is over.
+        b.more["co-signers"] = "[]"
+        b.set_policy()
+        # A changed CDS begins in a later second than the one before it.
+        time.sleep(1)
+        self.assertIn(f"-{theirs.tag}", b.sync().out)
+        for provider in b.providers:
+            self.assertNotIn(theirs.tag, provider.tags())
+            self.assertEqual(len(provider.served("CDS")[0]), 1)
+
+    @staticmethod
+    def text(ds):
+        return bn.dns.rdata.from_text("IN", "CDS", ds).to_text()
+
+    @staticmethod
+    def records(provider, kind):
+        return [r for rrset in provider.ask(bn.APEX, kind).answer
+                if rrset.rdtype != bn.dns.rdatatype.RRSIG for r in rrset]
+
+
+if __name__ == "__main__":
+    unittest.main()
