@@ -60,28 +60,54 @@ set_barren(struct ksk_token_view *view, uint64_t now_ms)
 	view->barren_ms = now_ms;
 }
 
+static bool
+is_up(const struct ksk_crew *crew, const struct ksk_worker *worker)
+{
+	return worker->link.fd >= 0 && !worker->leaving && !worker->wrong &&
+		!worker->overdue &&
+		worker->known >=
+		ksk_keyring_slots(crew->keyring, worker->token);
+}
+
+/* What a worker that is over had asked its token for. */
+static void
+end_job(struct ksk_crew *crew, const struct ksk_worker *worker,
+	struct ksk_job *job, uint64_t now_ms)
+{
+	struct ksk_token_view *view = &crew->token[worker->token];
+	bool waits = worker->leaving || ksk_crew_up(crew, worker->token) == 0;
+	if (worker->leaving)
+		job->after = crew->links;
+	if (job->asked >= 2) {
+		lose(job,
+			"two workers in a row died over this signature; see "
+			"the log for the reason");
+		set_barren(view, now_ms);
+	} else if (job->asked == 1 && view->barren && waits) {
+		lose(job,
+			"a worker died over this signature, and the token "
+			"gives no other one either; see the log for the "
+			"reason");
+		set_barren(view, now_ms);
+	} else {
+		append(crew, job);
+	}
+}
+
 /* What a worker had goes back to the queue, once. A worker takes packets in
  * order, and none after its token has failed: what came behind the failure, or
  * behind a look-up that it did not end, was not asked. */
 static void
 take_back(struct ksk_crew *crew, struct ksk_worker *worker, uint64_t now_ms)
 {
+	ksk_link_close(&worker->link); /* it is up no more */
 	for (size_t i = 0; i < worker->open_count; i++) {
 		struct ksk_job *job = worker->open[i];
 		bool looked = worker->setting != 0 &&
 			job->ask_ms > worker->set_ms;
 		if (job->stage == KSK_JOB_ASKED && (worker->leaving || looked))
 			job->asked--;
-		if (worker->leaving)
-			job->after = crew->links;
-		if (job->asked < 2) {
-			append(crew, job);
-			continue;
-		}
-		lose(job,
-			"two workers in a row died over this signature; see "
-			"the log for the reason");
-		set_barren(&crew->token[worker->token], now_ms);
+		end_job(crew, worker, job, now_ms);
 	}
 	crew->asked -= worker->open_count;
 	worker->open_count = 0;
@@ -126,6 +152,9 @@ ksk_crew_dead(struct ksk_crew *crew, uint16_t index, uint32_t generation,
 		return;
 	take_back(crew, worker, now_ms);
 	ksk_errand_drop(crew, worker);
+	/* A replacement that does not get as far as to sign. */
+	if (!worker->veteran && ksk_crew_up(crew, worker->token) == 0)
+		crew->token[worker->token].down = true;
 	reset_worker(worker);
 }
 
@@ -149,6 +178,8 @@ ksk_crew_token_state(struct ksk_crew *crew, const struct ksk_ctl_state *told)
 {
 	struct ksk_token_view *view = &crew->token[told->index];
 	view->told = told->state != KSK_STATE_READY;
+	if (view->told && ksk_crew_up(crew, told->index) == 0)
+		view->down = true;
 	view->state = (enum ksk_state)told->state;
 	ksk_text_copy(view->why, sizeof(view->why), told->why);
 }
@@ -284,7 +315,7 @@ lose_waiting(struct ksk_crew *crew, uint16_t token, struct ksk_queue *queue,
 	while (queue->head != NULL) {
 		struct ksk_job *job = queue->head;
 		if (now_ms - job->ask_ms < KSK_QUEUE_MS &&
-			!crew->token[token].told)
+			!crew->token[token].down)
 			return;
 		ksk_crew_unqueue(crew, queue);
 		const char *why;
@@ -305,9 +336,12 @@ static void
 age(struct ksk_crew *crew, uint16_t token, uint64_t now_ms)
 {
 	struct ksk_token_view *view = &crew->token[token];
-	if (ksk_crew_up(crew, token) > 0)
+	if (ksk_crew_up(crew, token) > 0) {
 		view->up_ms = now_ms;
-	view->away = now_ms - view->up_ms >= KSK_QUEUE_MS;
+		view->down = false;
+	} else if (view->told || now_ms - view->up_ms >= KSK_QUEUE_MS) {
+		view->down = true;
+	}
 	if (view->barren && now_ms - view->barren_ms >= KSK_BARREN_MS)
 		view->barren = false;
 	lose_waiting(crew, token, &view->first, now_ms);
@@ -414,13 +448,10 @@ size_t
 ksk_crew_up(const struct ksk_crew *crew, uint16_t token)
 {
 	size_t up = 0;
-	uint32_t slots = ksk_keyring_slots(crew->keyring, token);
-	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
-		const struct ksk_worker *worker = &crew->worker[i];
-		if (worker->token == token && worker->link.fd >= 0 &&
-			!worker->leaving && worker->known >= slots)
+	for (uint16_t i = 0; i < crew->start->worker_count; i++)
+		if (crew->worker[i].token == token &&
+			is_up(crew, &crew->worker[i]))
 			up++;
-	}
 	return up;
 }
 
@@ -448,6 +479,11 @@ bool
 ksk_crew_worth_a_try(const struct ksk_crew *crew, uint16_t token)
 {
 	const struct ksk_token_view *view = &crew->token[token];
-	return ksk_crew_up(crew, token) > 0 ||
-		(!view->told && !view->away && !view->barren);
+	return ksk_crew_up(crew, token) > 0 || (!view->down && !view->barren);
+}
+
+bool
+ksk_crew_is_barren(const struct ksk_crew *crew, uint16_t token)
+{
+	return crew->token[token].barren;
 }

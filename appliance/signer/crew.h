@@ -9,10 +9,15 @@
  * after that is asked: what ended one session has mostly ended them all, and
  * the worker beside it does not know yet.
  *
+ * Workers that are being replaced are waited for, once: from the first sign
+ * that a replacement does not come either until a worker is up, a request is
+ * refused at once.
+ *
  * No worker says when a token gets better. So a key that is missing is looked
  * for again, at growing intervals, by one worker; and after a job that two
- * workers died over, the token counts as down until a signature comes: a
- * request then is tried if there is a worker, and refused at once if not.
+ * workers died over, the token counts as barren until a signature comes: one
+ * request at a time then is tried, once, if there is a worker, and all others
+ * are refused at once.
  * Tests: tests/integration/test_faults.py, tests/integration/test_kill.py,
  * tests/unit/test_crew.c
  */
@@ -91,7 +96,8 @@ struct ksk_token_view {
 	enum ksk_state state;
 	char why[KSK_WHY_CAP];
 	uint64_t up_ms; /* when a worker was up last */
-	bool away;      /* none has been for longer than a restart takes */
+	bool down;      /* none is, and it is known that a restart alone does
+			 * not end that: nobody waits for it */
 	bool barren;    /* two workers died over a job, none has signed since */
 	uint64_t barren_ms;
 	uint64_t look_ms;       /* that a look-up takes, 0 = not known */
@@ -193,8 +199,8 @@ bool ksk_crew_looks(const struct ksk_crew *crew);
 /* Returns true if a linked worker has room for jobs and nothing to do. */
 bool ksk_crew_idle(const struct ksk_crew *crew);
 
-/* Returns the workers of a token that are linked and have looked up all keys.
- */
+/* Returns the workers of a token that are linked, have looked up all keys and
+ * are not about to be replaced. */
 size_t ksk_crew_up(const struct ksk_crew *crew, uint16_t token);
 
 /* Returns a token's state; READY if any worker is up and the last jobs were
@@ -204,7 +210,10 @@ enum ksk_state ksk_crew_token(
 
 /* Returns true if a request is worth being tried though the token is not
  * ready: its workers are just being replaced, or one is up and the last jobs
- * failed. */
+ * failed (ksk_crew_is_barren: not more than one request then). */
 bool ksk_crew_worth_a_try(const struct ksk_crew *crew, uint16_t token);
+
+/* Returns true if the last jobs of a token gave no signature. */
+bool ksk_crew_is_barren(const struct ksk_crew *crew, uint16_t token);
 
 #endif

@@ -141,7 +141,8 @@ ksk_pipeline_not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		enum ksk_state state = ksk_state_key(
 			signer, signs->job[i].key, &why);
 		/* Workers that are just being replaced are waited for; a
-		 * token that gave no signature is asked by each request. */
+		 * token that gave no signature is asked by one request at a
+		 * time. */
 		if (state == KSK_STATE_READY ||
 			(state == KSK_STATE_TOKEN_DOWN &&
 				ksk_state_worth_a_try(

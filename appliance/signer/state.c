@@ -41,13 +41,35 @@ ksk_state_key(struct ksk_signer *signer, uint32_t number, const char **out_why)
 	return KSK_STATE_KEY_MISSING;
 }
 
+/* A request on its way to the token, or at it. */
+static bool
+is_being_tried(struct ksk_signer *signer, uint16_t token)
+{
+	const struct ksk_tickets *tickets = signer->tickets;
+	for (size_t i = 0; i < tickets->active_count; i++) {
+		const struct ksk_ticket *ticket = tickets->active[i];
+		if (ticket->stage != KSK_STAGE_INTENT &&
+			ticket->stage != KSK_STAGE_NEXT &&
+			ticket->stage != KSK_STAGE_TOKEN)
+			continue;
+		for (size_t j = 0; j < ticket->job_count; j++)
+			if (ksk_keyring_key(signer->keyring, ticket->job[j].key)
+					->token == token)
+				return true;
+	}
+	return false;
+}
+
 bool
 ksk_state_worth_a_try(struct ksk_signer *signer, uint32_t number)
 {
 	const struct ksk_keyring_key *key = ksk_keyring_key(
 		signer->keyring, number);
 	return key != NULL && key->state == KSK_KEY_FOUND &&
-		ksk_crew_worth_a_try(&signer->crew, key->token);
+		ksk_crew_worth_a_try(&signer->crew, key->token) &&
+		/* All others would wait for what that one meets. */
+		!(ksk_crew_is_barren(&signer->crew, key->token) &&
+			is_being_tried(signer, key->token));
 }
 
 enum ksk_state

@@ -352,6 +352,33 @@ class Loss(Case):
         self.back()
         self.assertEqual(f.state(), READY)
 
+    def test_one_request_at_a_time_tries_a_token_that_signs_nothing(self):
+        """The others do not wait for what it meets."""
+        f, fault, slow = self.f, self.fault, []
+        with fault.fail("C_Sign", "CKR_FUNCTION_FAILED"), \
+                fault.delay("C_SignInit", 100_000 * ap.SLOW):
+            f.ask_for(2.5)
+            self.assertEqual(f.state(), TOKEN_DOWN)
+            before = fault.count("C_SignInit").calls
+            with f.a.peer() as peer:
+                end = time.monotonic() + 2.5
+                while time.monotonic() < end:
+                    begin = time.monotonic()
+                    for _ in range(20):
+                        peer.send(ap.SIGN, {1: f.keyset})
+                    for _ in range(20):
+                        reply = peer.receive()
+                        self.assertEqual(reply[2], ap.NOT_READY, reply)
+                        if time.monotonic() - begin > 0.08 * ap.SLOW:
+                            slow.append(reply)
+                    time.sleep(0.02)
+            tried = fault.count("C_SignInit").calls - before
+        self.assertGreater(tried, 0)
+        self.assertLessEqual(len(slow), tried)
+        for reply in slow:
+            self.assertIn("gives no other one", reply[5])
+        self.back()
+
     def test_handles_change(self):
         f, fault = self.f, self.fault
         for _ in range(3):

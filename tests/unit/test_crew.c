@@ -481,11 +481,64 @@ test_a_token_that_signs_nothing_is_down_until_it_signs(void **state)
 	assert_true(ksk_crew_overdue(&w->crew, 31, &late));
 	assert_int_equal(
 		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+	/* It is up no more, and nobody waits for the next one. */
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 0);
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
 	/* With time it is worth its login again. */
 	link_worker(w, 0, 3);
 	find_keys(w, 0);
 	assert_false(ksk_crew_overdue(&w->crew, 31 + KSK_BARREN_MS, &late));
 	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+}
+
+/* Whoever tries a token that signs nothing has one try. */
+static void
+test_a_barren_token_is_asked_once(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	queue(w, 0, 10);
+	for (uint16_t i = 0; i < 2; i++) {
+		ksk_crew_push(&w->crew, 10);
+		ksk_crew_dead(&w->crew, i, 1, 11);
+	}
+	assert_true(ksk_crew_is_barren(&w->crew, 0));
+	link_worker(w, 0, 2);
+	find_keys(w, 0);
+	queue(w, 1, 20);
+	ksk_crew_push(&w->crew, 20);
+	struct ksk_job *job = &w->ticket[1].job[0];
+	say(w, 0, job->number, KSK_JOB_FAILED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 21), KSK_OK);
+	ksk_crew_dead(&w->crew, 0, 2, 22);
+	assert_int_equal(job->stage, KSK_JOB_LOST);
+	assert_non_null(strstr(w->ticket[1].why, "gives no other one"));
+	assert_int_equal(w->crew.asked + w->crew.queued, 0);
+}
+
+/* One worker's lie is no reason not to ask the other. */
+static void
+test_what_a_liar_had_is_asked_elsewhere(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	queue(w, 0, 10);
+	queue(w, 1, 10);
+	queue(w, 2, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_int_equal(w->ticket[0].job[0].worker, 0);
+	assert_int_equal(w->ticket[2].job[0].worker, 0);
+	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 11), KSK_OK);
+	ksk_crew_judged(&w->crew, &w->ticket[0].job[0], false, 11);
+	assert_true(ksk_crew_is_barren(&w->crew, 0));
+	assert_true(ksk_crew_overdue(&w->crew, 11, &late));
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 1);
+	ksk_crew_dead(&w->crew, 0, 1, 12);
+	assert_int_equal(w->ticket[2].job[0].stage, KSK_JOB_QUEUED);
+	ksk_crew_push(&w->crew, 12);
+	assert_int_equal(w->ticket[2].job[0].worker, 1);
 }
 
 static void
@@ -501,6 +554,82 @@ test_requests_do_not_wait_for_a_token_that_stays_away(void **state)
 	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
 	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS, &late));
 	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+}
+
+static void
+kill_both(struct world *w, uint32_t generation, uint64_t now_ms)
+{
+	ksk_crew_dead(&w->crew, 0, generation, now_ms);
+	ksk_crew_dead(&w->crew, 1, generation, now_ms);
+}
+
+/* What a restart does not end is known as soon as one shows it. */
+static void
+test_nobody_waits_once_a_replacement_has_failed(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	const char *why;
+	both_up(w);
+	assert_false(ksk_crew_overdue(&w->crew, 10, &late));
+	kill_both(w, 1, 11);
+	queue(w, 0, 12);
+	link_worker(w, 0, 2);
+	assert_false(ksk_crew_overdue(&w->crew, 13, &late));
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_QUEUED);
+	/* It logged in and dies as it looks up its keys. */
+	ksk_crew_push(&w->crew, 13);
+	ksk_crew_dead(&w->crew, 0, 2, 14);
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+	assert_false(ksk_crew_overdue(&w->crew, 14, &late));
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
+	assert_int_equal(w->ticket[0].state, KSK_STATE_TOKEN_DOWN);
+	/* While the next one tries nobody waits for it; then all is well. */
+	link_worker(w, 0, 3);
+	assert_false(ksk_crew_overdue(&w->crew, 15, &late));
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+	find_keys(w, 0);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+	assert_false(ksk_crew_overdue(&w->crew, 16, &late));
+	/* And the next time its replacement is waited for again. */
+	ksk_crew_dead(&w->crew, 0, 3, 17);
+	assert_false(ksk_crew_overdue(&w->crew, 17, &late));
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+}
+
+static void
+test_one_of_two_that_fails_to_start_is_no_outage(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	ksk_crew_dead(&w->crew, 0, 1, 11);
+	link_worker(w, 0, 2);
+	ksk_crew_dead(&w->crew, 0, 2, 12);
+	ksk_crew_dead(&w->crew, 1, 1, 13);
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+}
+
+/* kskd's word ends with a login, which is no signature yet. */
+static void
+test_what_was_told_counts_until_a_worker_is_up(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	struct ksk_ctl_state told = {.state = KSK_STATE_TOKEN_DOWN};
+	both_up(w);
+	assert_false(ksk_crew_overdue(&w->crew, 10, &late));
+	kill_both(w, 1, 11);
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
+	ksk_crew_token_state(&w->crew, &told);
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+	told.state = KSK_STATE_READY;
+	ksk_crew_token_state(&w->crew, &told);
+	link_worker(w, 0, 2);
+	assert_false(ksk_crew_overdue(&w->crew, 12, &late));
+	assert_false(ksk_crew_worth_a_try(&w->crew, 0));
+	find_keys(w, 0);
+	assert_true(ksk_crew_worth_a_try(&w->crew, 0));
 }
 
 /* Answers one job of a worker after some time. */
@@ -683,7 +812,7 @@ test_waiting_without_a_worker_ends(void **state)
 	struct ksk_ctl_worker late;
 	queue(w, 0, 10);
 	ksk_crew_push(&w->crew, 10);
-	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS - 1, &late));
+	assert_false(ksk_crew_overdue(&w->crew, KSK_QUEUE_MS - 1, &late));
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_QUEUED);
 	assert_false(ksk_crew_overdue(&w->crew, 10 + KSK_QUEUE_MS, &late));
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
@@ -731,7 +860,12 @@ main(void)
 		TEST(test_the_others_prove_themselves),
 		TEST(test_a_missing_key_is_looked_for_again),
 		TEST(test_a_token_that_signs_nothing_is_down_until_it_signs),
+		TEST(test_a_barren_token_is_asked_once),
+		TEST(test_what_a_liar_had_is_asked_elsewhere),
 		TEST(test_requests_do_not_wait_for_a_token_that_stays_away),
+		TEST(test_nobody_waits_once_a_replacement_has_failed),
+		TEST(test_one_of_two_that_fails_to_start_is_no_outage),
+		TEST(test_what_was_told_counts_until_a_worker_is_up),
 		TEST(test_a_slow_token_is_not_taken_for_a_hung_one),
 		TEST(test_a_look_up_has_as_long_as_it_is_known_to_take),
 		TEST(test_a_refused_job_is_lost_at_once),
