@@ -4,7 +4,7 @@
  */
 #include "client/check.h"
 
-#include "client/sync_choose.h"
+#include "client/cds_set.h"
 
 static void
 take_last(struct ksk_check_zone *z, unsigned at)
@@ -53,7 +53,7 @@ ksk_check_ask(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 		i++) {
 		ksk_signed_wipe(&z->want[i]);
 		if (i == KSK_AT_DNSKEY ||
-			ksk_sync_wants_cds(
+			ksk_cds_set_is_wanted(
 				z->held->keys, ksk_signed_type(i), z->now))
 			step = hold(session, z, i, fault);
 	}

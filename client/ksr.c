@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIALECT, WITH, EVERY, REPLACE, ACCEPT_GAP, OUTPUT };
+enum { DIALECT, WITH, EVERY, REPLACE, ACCEPT_GAP, NO_CDS, OUTPUT };
 
 /* A signature that is renewed more often than this serves nobody. */
 #define EVERY_LEAST 3600u
@@ -140,7 +140,7 @@ work(struct ksk_ksr_run *run)
 static void
 wipe(struct ksk_ksr_run *run)
 {
-	ksk_answers_free(run->first, 3);
+	ksk_answers_free(run->first, KSK_KSR_ASK_COUNT);
 	ksk_answers_free(&run->answer, 1);
 	for (size_t i = 0; i < KSK_KSR_SOURCE_MAX; i++) {
 		ksk_ksr_wipe(&run->ksr[i]);
@@ -186,6 +186,9 @@ take_option(struct ksk_ksr_run *run, int option, const char *value)
 		return KSK_OK;
 	case ACCEPT_GAP:
 		run->accept_gap = true;
+		return KSK_OK;
+	case NO_CDS:
+		run->no_cds = true;
 		return KSK_OK;
 	default:
 		run->output = value;
@@ -240,6 +243,8 @@ const struct ksk_verb ksk_verb_ksr = {
 				"what was signed ahead is replaced"},
 			[ACCEPT_GAP] = {"accept-gap", NULL,
 				"only warn of a key that is used too early"},
+			[NO_CDS] = {"no-cds", NULL,
+				"only DNSKEY, no CDS and CDNSKEY"},
 			[OUTPUT] = {"output", "FILE",
 				"replace this file when all is done"},
 			{NULL, NULL, NULL},

@@ -6,7 +6,6 @@
 #include "client/ksr_work.h"
 
 #include "client/held.h"
-#include "client/standing.h"
 
 #include "appliance/base/yaml.h"
 
@@ -15,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STATUS, KEYS, LAST, ASK_COUNT };
+enum { STATUS, KEYS, LAST, ASK_COUNT = KSK_KSR_ASK_COUNT };
 
 static enum ksk_step
 over(struct ksk_session *session, enum ksk_ctl_exit exit, const char *text)
@@ -25,12 +24,18 @@ over(struct ksk_session *session, enum ksk_ctl_exit exit, const char *text)
 	return KSK_STEP_OVER;
 }
 
+static uint64_t
+time_of(const struct ksk_ksr_run *run, size_t at)
+{
+	return run->plan.time[run->bundle[at].section];
+}
+
 /* An answer that is final and no signature: each refusal names its bundle. */
 static void
 say_final(const struct ksk_session *session, const struct ksk_ksr_run *run,
 	const struct ksk_reply *reply)
 {
-	char from[KSK_TIME_CAP];
+	char from[KSK_TIME_CAP], type[10];
 
 	ksk_say("%s: %s%s%s", session->address,
 		ksk_status_text((unsigned)reply->status),
@@ -38,9 +43,11 @@ say_final(const struct ksk_session *session, const struct ksk_ksr_run *run,
 	for (size_t i = 0; i < reply->refusals.count; i++) {
 		const struct ksk_refusal *r = &reply->refusals.list[i];
 
-		if (r->has_bundle && r->bundle < run->plan.count)
-			ksk_say_plain("the bundle of %s:",
-				ksk_time_text(from, run->plan.time[r->bundle]));
+		if (r->has_bundle && r->bundle < run->count)
+			ksk_say_plain("the %s bundle of %s:",
+				ksk_type_text(run->bundle[r->bundle].rrset.type,
+					type),
+				ksk_time_text(from, time_of(run, r->bundle)));
 		ksk_say_refusal("refused", r);
 	}
 }
@@ -59,9 +66,12 @@ ask_first(struct ksk_session *session, struct ksk_ksr_run *run,
 	run->ask[KEYS] = (struct ksk_request){.op = KSK_OP_KEYS,
 		.has_body = true,
 		.zone = {.has_owner = true, .owner = *owner}};
-	run->ask[LAST] = (struct ksk_request){.op = KSK_OP_LAST_ANSWER,
-		.has_body = true,
-		.last_answer = {.owner = *owner, .type = KSK_TYPE_DNSKEY}};
+	for (unsigned i = 0; i < KSK_SIGNED_COUNT; i++)
+		run->ask[LAST + i] = (struct ksk_request){
+			.op = KSK_OP_LAST_ANSWER,
+			.has_body = true,
+			.last_answer = {
+				.owner = *owner, .type = ksk_signed_type(i)}};
 	for (size_t i = 0; i < ASK_COUNT; i++)
 		list[i] = &run->ask[i];
 	step = ksk_ask(session, list, ASK_COUNT, run->first, fault);
@@ -113,56 +123,6 @@ offset_of(const struct ksk_ksr_run *run)
 	return now > inception ? now - inception : 0;
 }
 
-static enum ksk_err
-add_ksks(struct ksk_ksr_run *run, struct ksk_rrset *rrset, uint64_t start,
-	uint64_t now, struct ksk_fault *fault)
-{
-	const struct ksk_keys_reply *keys = keys_of(run);
-
-	for (size_t i = 0; i < keys->ksk_count; i++) {
-		const struct ksk_ksk_entry *ksk = &keys->ksk[i];
-		enum ksk_err err;
-
-		if (!ksk_standing_is(ksk, start, now))
-			continue;
-		err = ksk_standing_check(&keys->owner, ksk, fault);
-		if (err != KSK_OK)
-			return err;
-		if (ksk_rrset_has(rrset, ksk->dnskey))
-			continue;
-		if (rrset->count == KSK_RDATA_COUNT_MAX) {
-			ksk_fault_set(fault, "a set has more than %u records",
-				KSK_RDATA_COUNT_MAX);
-			return KSK_ERR_BAD_INPUT;
-		}
-		rrset->rdata[rrset->count++] = ksk->dnskey;
-	}
-	return KSK_OK;
-}
-
-static enum ksk_err
-build_set(struct ksk_ksr_run *run, size_t at, uint64_t now,
-	struct ksk_fault *fault)
-{
-	struct ksk_rrset *rrset = &run->rrset[at];
-	uint64_t start = run->plan.time[at] - offset_of(run);
-	enum ksk_err err;
-
-	*rrset = (struct ksk_rrset){.owner = run->ksr[0].owner,
-		.type = KSK_TYPE_DNSKEY,
-		.ttl = run->ksr[0].ttl};
-	err = ksk_ksr_plan_keys(
-		run->source, run->source_count, run->plan.time[at], rrset);
-	if (err != KSK_OK) {
-		ksk_fault_set(fault, "a set has more than %u records",
-			KSK_RDATA_COUNT_MAX);
-		return KSK_ERR_BAD_INPUT;
-	}
-	err = add_ksks(run, rrset, start, now, fault);
-	ksk_rrset_sort(rrset);
-	return err;
-}
-
 /* Gives a record its place in the schedule; there are at most so many. */
 static enum ksk_err
 add_record(struct ksk_schedule *schedule, struct ksk_span rdata)
@@ -187,12 +147,12 @@ add_bundle(
 	const struct ksk_ksr_run *run, struct ksk_schedule *schedule, size_t at)
 {
 	struct ksk_bundle *bundle = &schedule->bundle[at];
-	const struct ksk_rrset *rrset = &run->rrset[at];
+	const struct ksk_rrset *rrset = &run->bundle[at].rrset;
 	struct ksk_window window = keys_of(run)->window;
 	uint64_t validity = window.expiration - window.inception;
 
 	*bundle = (struct ksk_bundle){.type = rrset->type, .ttl = rrset->ttl};
-	bundle->window.inception = run->plan.time[at] - offset_of(run);
+	bundle->window.inception = time_of(run, at) - offset_of(run);
 	bundle->window.expiration = bundle->window.inception + validity;
 	for (size_t i = 0; i < schedule->rdata_count; i++) {
 		if (ksk_rrset_has(rrset, schedule->rdata[i]))
@@ -200,24 +160,64 @@ add_bundle(
 	}
 }
 
-/* PROTOCOL 4.11: all that begins later than the first bundle, if wanted. */
-static void
-name_later(const struct ksk_ksr_run *run, struct ksk_schedule *schedule,
-	uint64_t now)
+/* Where the schedule begins for a type; KSK_NEVER if it has none of it. */
+static uint64_t
+start_of(const struct ksk_schedule *schedule, uint16_t type, uint64_t now)
 {
-	const struct ksk_reply *reply = run->first[LAST].reply;
-	const struct ksk_last_answer_reply *last = &reply->last_answer_body;
-	uint64_t start = schedule->bundle[0].window.inception;
+	for (size_t i = 0; i < schedule->bundle_count; i++) {
+		uint64_t start = schedule->bundle[i].window.inception;
 
-	if (start < now)
-		start = now;
-	for (size_t i = 0;
-		run->replace && reply->body != 0 && i < last->later_count;
-		i++) {
-		if (last->later[i].inception > start)
-			schedule->supersede[schedule->supersede_count++] =
-				last->later[i].record;
+		if (schedule->bundle[i].type == type)
+			return start < now ? now : start;
 	}
+	return UINT64_MAX;
+}
+
+/* Adds a number in its order; those of all types are one list. */
+static enum ksk_err
+supersede(struct ksk_schedule *schedule, uint64_t record)
+{
+	size_t at = schedule->supersede_count;
+
+	if (at == KSK_SUPERSEDE_COUNT_MAX)
+		return KSK_ERR_TOO_LARGE;
+	while (at > 0 && schedule->supersede[at - 1] > record) {
+		schedule->supersede[at] = schedule->supersede[at - 1];
+		at--;
+	}
+	schedule->supersede[at] = record;
+	schedule->supersede_count++;
+	return KSK_OK;
+}
+
+/* PROTOCOL 4.11: all that begins later than the first bundle of its type, if
+ * wanted. */
+static enum ksk_err
+name_later(const struct ksk_ksr_run *run, struct ksk_schedule *schedule,
+	uint64_t now, struct ksk_fault *fault)
+{
+	enum ksk_err err = KSK_OK;
+
+	for (unsigned t = 0; run->replace && t < KSK_SIGNED_COUNT; t++) {
+		const struct ksk_reply *reply = run->first[LAST + t].reply;
+		const struct ksk_last_answer_reply *last =
+			&reply->last_answer_body;
+		uint64_t start = start_of(schedule, ksk_signed_type(t), now);
+
+		for (size_t i = 0; err == KSK_OK && reply->body != 0 &&
+			i < last->later_count;
+			i++) {
+			if (last->later[i].inception > start)
+				err = supersede(
+					schedule, last->later[i].record);
+		}
+	}
+	if (err != KSK_OK)
+		ksk_fault_set(fault,
+			"more than %u answers that are signed ahead would be "
+			"replaced",
+			KSK_SUPERSEDE_COUNT_MAX);
+	return err == KSK_OK ? KSK_OK : KSK_ERR_BAD_INPUT;
 }
 
 static enum ksk_err
@@ -263,12 +263,15 @@ build(struct ksk_ksr_run *run, struct ksk_fault *fault)
 	run->request = (struct ksk_request){
 		.op = KSK_OP_SIGN_SCHEDULE, .has_body = true};
 	schedule->owner = run->ksr[0].owner;
-	schedule->bundle_count = run->plan.count;
-	for (size_t i = 0; err == KSK_OK && i < run->plan.count; i++) {
-		err = build_set(run, i, now, fault);
-		for (size_t k = 0; err == KSK_OK && k < run->rrset[i].count;
-			k++)
-			err = add_record(schedule, run->rrset[i].rdata[k]);
+	if (err == KSK_OK)
+		err = ksk_ksr_bundles(
+			run, keys_of(run), offset_of(run), now, fault);
+	schedule->bundle_count = run->count;
+	for (size_t i = 0; err == KSK_OK && i < run->count; i++) {
+		const struct ksk_rrset *rrset = &run->bundle[i].rrset;
+
+		for (size_t k = 0; err == KSK_OK && k < rrset->count; k++)
+			err = add_record(schedule, rrset->rdata[k]);
 		if (err == KSK_ERR_TOO_LARGE)
 			ksk_fault_set(fault,
 				"the sets hold more than %u different keys; "
@@ -277,9 +280,11 @@ build(struct ksk_ksr_run *run, struct ksk_fault *fault)
 	}
 	if (err != KSK_OK)
 		return err;
-	for (size_t i = 0; i < run->plan.count; i++)
+	for (size_t i = 0; i < run->count; i++)
 		add_bundle(run, schedule, i);
-	name_later(run, schedule, now);
+	err = name_later(run, schedule, now, fault);
+	if (err != KSK_OK)
+		return err;
 	schedule->has_idempotency = true;
 	if (RAND_bytes(schedule->idempotency, KSK_ID_LEN) == 1)
 		return KSK_OK;
@@ -318,10 +323,10 @@ verify(struct ksk_ksr_run *run, size_t at, struct ksk_fault *fault)
 	struct ksk_sign *sign = &run->set.request.sign;
 
 	memset(sign, 0, sizeof(*sign));
-	sign->rrset = run->rrset[at];
+	sign->rrset = run->bundle[at].rrset;
 	sign->has_window = true;
 	sign->window = run->request.schedule.bundle[at].window;
-	run->set.type = KSK_TYPE_DNSKEY;
+	run->set.type = sign->rrset.type;
 	run->reply = (struct ksk_sign_reply){
 		.rrsig_count = got->rrsig_count, .window = got->window};
 	memcpy(run->reply.rrsig, got->rrsig, sizeof(run->reply.rrsig));
@@ -341,7 +346,7 @@ judge(struct ksk_session *session, struct ksk_ksr_run *run, bool repeats,
 		say_final(session, run, reply);
 	if (step != KSK_STEP_DONE)
 		return step;
-	if (body->bundle_count != run->plan.count)
+	if (body->bundle_count != run->count)
 		return over(session, KSK_CTL_UNVERIFIED,
 			"the answer has another number of bundles than was "
 			"asked for");
@@ -361,14 +366,22 @@ judge(struct ksk_session *session, struct ksk_ksr_run *run, bool repeats,
 static void
 write_skr(struct ksk_ksr_run *run)
 {
-	static struct ksk_skr_bundle bundle[KSK_SCHEDULE_BUNDLE_MAX];
+	struct ksk_skr_bundle bundle[KSK_SCHEDULE_BUNDLE_MAX] = {{0}};
 	const struct ksk_schedule_reply *body =
 		&run->answer.reply->schedule_body;
 
-	for (size_t i = 0; i < run->plan.count; i++)
-		bundle[i] = (struct ksk_skr_bundle){.time = run->plan.time[i],
-			.dnskey = {&run->rrset[i], body->bundle[i].rrsig,
-				body->bundle[i].rrsig_count}};
+	for (size_t i = 0; i < run->count; i++) {
+		const struct ksk_ksr_bundle *from = &run->bundle[i];
+		struct ksk_skr_bundle *to = &bundle[from->section];
+		struct ksk_skr_set *set = from->rrset.type == KSK_TYPE_DNSKEY
+			? &to->dnskey
+			: from->rrset.type == KSK_TYPE_CDS ? &to->cds
+							   : &to->cdnskey;
+
+		to->time = run->plan.time[from->section];
+		*set = (struct ksk_skr_set){&from->rrset, body->bundle[i].rrsig,
+			body->bundle[i].rrsig_count};
+	}
 	ksk_skr_write(bundle, run->plan.count,
 		run->has_dialect ? run->dialect : run->ksr[0].dialect,
 		(uint64_t)time(NULL), &run->text);

@@ -7,7 +7,7 @@
  */
 #include "client/sync.h"
 
-#include "client/standing.h"
+#include "client/cds_set.h"
 
 #include <string.h>
 #include <time.h>
@@ -26,71 +26,20 @@ struct ask {
 
 /* ---- what the sets must be ---- */
 
-/* RFC 8901 2.1.2: the KSKs of others are named beside ours. A CDNSKEY is the
- * record that stands in the DNSKEY RRset. */
+/* False: the set stays as it is. That a KSK is too new was said with the
+ * choice. */
 static bool
-add_cosigners(struct ask *a, struct ksk_rrset *out,
-	uint8_t memory[KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4])
+build_cds(struct ask *a, struct ksk_rrset *out, struct ksk_cds_room *room)
 {
-	const struct ksk_keys_reply *keys = a->run->held.keys;
-	const struct ksk_rrset *dnskey = &a->run->want[KSK_AT_DNSKEY].rrset;
+	struct ksk_fault why = {0};
+	enum ksk_err err = ksk_cds_set_build(a->run->held.keys,
+		ksk_signed_type(a->at), &a->run->want[KSK_AT_DNSKEY].rrset, 0,
+		a->now, room, out, &why);
 
-	for (size_t i = 0; i < keys->cosigner_count; i++) {
-		const struct ksk_cosigner_entry *co = &keys->cosigner[i];
-		struct ksk_buf ds = ksk_buf_of(memory[i], sizeof(memory[i]));
-		const struct ksk_span *there = ksk_sync_find(
-			&keys->owner, dnskey, &co->ds);
-
-		if (!ksk_sync_cosigner_is_named(co, a->now))
-			continue;
-		if (there == NULL) {
-			ksk_note_add(&a->run->choice.notes, KSK_NOTE_WAIT,
-				co->provider,
-				"key %u is to be in CDS, but does not stand "
-				"in DNSKEY yet",
-				co->ds.tag);
-			return false;
-		}
-		if (ksk_ds_write(&co->ds, &ds) != KSK_OK ||
-			out->count == KSK_RDATA_COUNT_MAX)
-			return false;
-		out->rdata[out->count++] = a->at == KSK_AT_CDS
-			? ksk_buf_span(&ds)
-			: *there;
-	}
-	return true;
-}
-
-/* RFC 7344: the KSKs that the parent is to name. None may be named that a
- * cache still lacks; then the set stays as it is. */
-static bool
-build_cds(struct ask *a, struct ksk_rrset *out,
-	uint8_t memory[2 * KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4])
-{
-	const struct ksk_keys_reply *keys = a->run->held.keys;
-
-	*out = (struct ksk_rrset){.owner = keys->owner,
-		.type = ksk_signed_type(a->at),
-		.ttl = keys->ttl};
-	for (size_t i = 0; i < keys->ksk_count; i++) {
-		const struct ksk_ksk_entry *ksk = &keys->ksk[i];
-		struct ksk_buf ds = ksk_buf_of(memory[i], sizeof(memory[i]));
-
-		if (!ksk->stands || !ksk->cds || ksk->dnskey.len == 0 ||
-			ksk_standing_revoked(ksk))
-			continue;
-		if (!ksk->has_ds_from || ksk->ds_from > a->now)
-			return false;
-		if (ksk_ds_write(&ksk->ds, &ds) != KSK_OK)
-			return false;
-		out->rdata[out->count++] = a->at == KSK_AT_CDS
-			? ksk_buf_span(&ds)
-			: ksk->dnskey;
-	}
-	if (!add_cosigners(a, out, memory + KSK_KSK_COUNT_MAX))
-		return false;
-	ksk_rrset_sort(out);
-	return out->count != 0;
+	if (err != KSK_OK && err != KSK_ERR_AGAIN && a->at == KSK_AT_CDS)
+		ksk_note_add(&a->run->choice.notes, KSK_NOTE_WAIT, "", "%s",
+			why.text);
+	return err == KSK_OK && out->count != 0;
 }
 
 /* ---- the answer in effect ---- */
@@ -370,16 +319,17 @@ do_dnskey(struct ask *a)
 static enum ksk_step
 do_cds(struct ask *a, unsigned at)
 {
-	uint8_t memory[2 * KSK_KSK_COUNT_MAX][KSK_DS_DIGEST_MAX + 4];
+	struct ksk_cds_room room;
 	struct ksk_rrset rrset;
 	enum ksk_step step;
 
 	a->at = at;
 	ksk_signed_wipe(&a->run->want[at]);
-	if (!ksk_sync_wants_cds(a->run->held.keys, ksk_signed_type(at), a->now))
+	if (!ksk_cds_set_is_wanted(
+		    a->run->held.keys, ksk_signed_type(at), a->now))
 		return KSK_STEP_DONE;
 	step = hold(a);
-	if (step != KSK_STEP_DONE || !build_cds(a, &rrset, memory))
+	if (step != KSK_STEP_DONE || !build_cds(a, &rrset, &room))
 		return step;
 	return sign_set(a, &rrset);
 }

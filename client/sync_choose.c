@@ -5,6 +5,7 @@
 #include "client/sync_choose.h"
 
 #include "appliance/base/yaml.h"
+#include "client/cds_set.h"
 #include "client/standing.h"
 
 #include <inttypes.h>
@@ -44,8 +45,9 @@ ksk_note_add(struct ksk_notes *notes, enum ksk_note_kind kind,
 
 /* ---- finding ---- */
 
-const struct ksk_span *
-ksk_sync_find(const struct ksk_name *owner, const struct ksk_rrset *rrset,
+/* The record of a set that a DS names, or NULL. */
+static const struct ksk_span *
+find_record(const struct ksk_name *owner, const struct ksk_rrset *rrset,
 	const struct ksk_ds *ds)
 {
 	for (size_t i = 0; rrset != NULL && i < rrset->count; i++) {
@@ -117,34 +119,6 @@ is_cosigner(const struct ksk_keys_reply *keys, struct ksk_span rdata)
 	return false;
 }
 
-static bool
-is_over(const struct ksk_cosigner_entry *cosigner, uint64_t now)
-{
-	return cosigner->has_until && cosigner->until <= now;
-}
-
-bool
-ksk_sync_cosigner_is_named(
-	const struct ksk_cosigner_entry *cosigner, uint64_t now)
-{
-	return cosigner->cds && !is_over(cosigner, now);
-}
-
-bool
-ksk_sync_wants_cds(
-	const struct ksk_keys_reply *keys, uint16_t type, uint64_t now)
-{
-	bool allowed = false, wanted = false;
-
-	for (size_t i = 0; i < keys->type_count; i++)
-		allowed |= keys->type[i] == type;
-	for (size_t i = 0; i < keys->ksk_count; i++)
-		wanted |= keys->ksk[i].stands && keys->ksk[i].cds;
-	for (size_t i = 0; i < keys->cosigner_count; i++)
-		wanted |= ksk_sync_cosigner_is_named(&keys->cosigner[i], now);
-	return allowed && wanted;
-}
-
 bool
 ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 	const struct ksk_rrset *dnskey)
@@ -161,7 +135,7 @@ ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 		const struct ksk_cosigner_entry *co = &keys->cosigner[i];
 
 		if (co->csk && strcmp(co->provider, provider) == 0 &&
-			ksk_sync_find(&keys->owner, dnskey, &co->ds) != NULL)
+			find_record(&keys->owner, dnskey, &co->ds) != NULL)
 			return true;
 	}
 	return false;
@@ -252,11 +226,11 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
 {
 	const char *provider = entry->name;
-	const struct ksk_span *before = ksk_sync_find(
+	const struct ksk_span *before = find_record(
 		&c->keys->owner, c->last, &key->ds);
 	const struct ksk_span *now = offer == NULL || offer->failed
 		? NULL
-		: ksk_sync_find(&c->keys->owner, &offer->rrset, &key->ds);
+		: find_record(&c->keys->owner, &offer->rrset, &key->ds);
 	bool retired = key->has_retired && key->retired <= c->now;
 	bool missed = now == NULL && offer != NULL && !offer->failed &&
 		!offer->shown;
@@ -292,14 +266,14 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 static void
 choose_cosigner(struct choose *c, const struct ksk_cosigner_entry *co)
 {
-	const struct ksk_span *found = ksk_sync_find(
+	const struct ksk_span *found = find_record(
 		&c->keys->owner, c->last, &co->ds);
 
-	if (is_over(co, c->now))
+	if (ksk_cosigner_is_over(co, c->now))
 		return;
 	for (size_t i = 0; found == NULL && i < c->offer_count; i++) {
 		if (!c->offer[i].failed)
-			found = ksk_sync_find(
+			found = find_record(
 				&c->keys->owner, &c->offer[i].rrset, &co->ds);
 	}
 	if (found != NULL)

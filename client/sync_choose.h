@@ -68,19 +68,6 @@ void ksk_sync_choose(const struct ksk_keys_reply *keys,
 	const struct ksk_rrset *last, const struct ksk_offer *offer,
 	size_t offer_count, uint64_t now, struct ksk_choice *out_choice);
 
-/* Returns true if the zone is to have a set of this type, CDS or CDNSKEY: the
- * policy lets it be signed and wants a KSK, or a co-signer, at the parent. */
-bool ksk_sync_wants_cds(
-	const struct ksk_keys_reply *keys, uint16_t type, uint64_t now);
-
-/* Returns true if CDS and CDNSKEY name a co-signer now. */
-bool ksk_sync_cosigner_is_named(
-	const struct ksk_cosigner_entry *cosigner, uint64_t now);
-
-/* Finds the record of a set that a DS names; NULL: none, borrowed. */
-const struct ksk_span *ksk_sync_find(const struct ksk_name *owner,
-	const struct ksk_rrset *rrset, const struct ksk_ds *ds);
-
 /* Returns true if one of the provider's keys of the policy, or a CSK of its,
  * stands in a set. */
 bool ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,

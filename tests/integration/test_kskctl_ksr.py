@@ -12,6 +12,14 @@ import sys
 import time
 import unittest
 
+import dns.dnssec
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.zone
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
 from test_kskctl import BAD_INPUT, DONE, KSKCTL, REFUSED, USAGE  # noqa: E402
@@ -161,7 +169,7 @@ class Ksr(unittest.TestCase):
         done = self.run_ctl("ksr", "--output", out, self.ksr_file,
                             code=REFUSED)
         self.assertIn("provider-present", done.err)
-        self.assertIn("the bundle of 20", done.err)
+        self.assertIn("the DNSKEY bundle of 20", done.err)
         self.assertFalse(os.path.exists(out))
 
     def test_2_a_key_that_is_used_too_early(self):
@@ -182,8 +190,11 @@ class Ksr(unittest.TestCase):
     def test_3_knot_takes_it_and_serves_it(self):
         a, knot, out = self.a, self.knot, self.a.path("a.skr")
         self.assertGreaterEqual(len(self.alpha), 2)
-        self.run_ctl("ksr", "--with", self.beta_file, "--output", out,
-                     self.ksr_file)
+        done = self.run_ctl("ksr", "--with", self.beta_file, "--output", out,
+                            self.ksr_file)
+        # Nobody has our KSK yet: CDS may not name it.
+        self.assertRegex(done.err, r"left out of (\d+) of \1 sections: the "
+                                   "parent may not have the DS of KSK")
         with open(out, encoding="ascii") as f:
             skr = f.read()
         asked, got = sections(self.ksr), sections(skr)
@@ -229,16 +240,21 @@ class Ksr(unittest.TestCase):
         self.assertEqual(cutter.connections, 2)
         signed = len(sections(done.out)) - 1
         with self.a.peer("peer") as peer:
-            last = peer.ask(ap.LAST_ANSWER, {
-                1: ap.wire_name(ZONE), 2: ap.DNSKEY})[3]
+            last = {kind: peer.ask(ap.LAST_ANSWER, {
+                1: ap.wire_name(ZONE), 2: kind})[3]
+                for kind in (ap.DNSKEY, ap.CDNSKEY)}
             head = peer.ask(ap.STATUS)[3][8]
         # Its records are the last ones there are, but for nothing.
-        self.assertEqual(last[9][-1][1], head)
-        self.assertGreaterEqual(len(last[9]), signed - 1)
+        self.assertEqual(last[ap.CDNSKEY][9][-1][1], head)
+        self.assertGreaterEqual(len(last[ap.DNSKEY][9]), signed - 1)
 
     def test_4_the_form_of_bind(self):
         done = self.run_ctl("ksr", "--replace", "--dialect", "bind",
                             "--with", self.beta_file, self.ksr_file)
+        # In the first section CDS may not be, so it is in none.
+        self.assertRegex(done.err, r"left out of (\d+) of \1 sections: the "
+                                   "parent may have the DS of KSK")
+        self.assertNotIn(" CDS ", done.out)
         lines = done.out.splitlines()
         self.assertRegex(lines[0], r"^;; SignedKeyResponse 1\.0 \d{14} \(")
         self.assertRegex(lines[-1],
@@ -248,6 +264,38 @@ class Ksr(unittest.TestCase):
             kinds = [r.split()[3] for r in records]
             self.assertEqual(kinds, sorted(kinds))  # DNSKEY, then RRSIG
             self.assertEqual({r.split()[2] for r in records}, {"IN"})
+
+    def test_6_cds_stands_beside_dnskey(self):
+        """From the first section on in which the parent may have the DS."""
+        a, knot, out = self.a, self.knot, self.a.path("cds.skr")
+        ksk = a.ksks["ksk1"]
+        done = self.run_ctl("ksr", "--replace", "--with", self.beta_file,
+                            "--output", out, self.ksr_file)
+        with open(out, encoding="ascii") as f:
+            got = sections(f.read())[:-1]
+        owner = dns.name.from_text(ZONE)
+        key = dns.rrset.from_rdata(owner, 3600, dns.rdata.from_wire(
+            "IN", "DNSKEY", ksk, 0, len(ksk)))
+        named = dns.rdata.from_text("IN", "CDS", ap.ds_text(ZONE, ksk))
+        for word, records in got[1:]:
+            node = dns.zone.from_text("\n".join(records), ZONE,
+                                      check_origin=False,
+                                      relativize=False)[owner]
+            for kind in (dns.rdatatype.DNSKEY, dns.rdatatype.CDS,
+                         dns.rdatatype.CDNSKEY):
+                rdatas = node.find_rdataset(dns.rdataclass.IN, kind)
+                rrsigs = node.find_rdataset(dns.rdataclass.IN,
+                                            dns.rdatatype.RRSIG, kind)
+                dns.dnssec.validate((owner, rdatas), (owner, rrsigs),
+                                    {owner: key}, now=int(word))
+                if kind == dns.rdatatype.CDS:
+                    self.assertEqual(list(rdatas), [named])
+        for verb in ("validate-skr", "import-skr"):
+            done = knot.keymgr(verb, out, check=False)
+            self.assertNotRegex(done.out + done.err, "(?i)error|invalid|malf")
+        done = self.run_ctl("ksr", "--replace", "--no-cds", "--with",
+                            self.beta_file, self.ksr_file)
+        self.assertNotIn("CDS", done.out + done.err)
 
 
 if __name__ == "__main__":

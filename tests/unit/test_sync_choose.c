@@ -339,28 +339,6 @@ a_csk_is_a_key_of_its_provider(void **state)
 }
 
 static void
-cds_names_whom_the_policy_wants(void **state)
-{
-	struct scene s;
-	struct ksk_cosigner_entry *co = &s.keys.cosigner[0];
-
-	(void)state;
-	begin(&s);
-	s.keys.type_count = 1;
-	s.keys.type[0] = KSK_TYPE_CDS;
-	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
-	co->cds = true;
-	assert_true(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
-	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDNSKEY, NOW));
-	co->has_until = true;
-	co->until = NOW;
-	assert_false(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
-	assert_true(ksk_sync_cosigner_is_named(co, NOW - 1));
-	s.keys.ksk[0].stands = s.keys.ksk[0].cds = true;
-	assert_true(ksk_sync_wants_cds(&s.keys, KSK_TYPE_CDS, NOW));
-}
-
-static void
 tells_of_an_announcement_that_is_over(void **state)
 {
 	struct scene s;
@@ -409,7 +387,6 @@ main(void)
 		cmocka_unit_test(shown_keys),
 		cmocka_unit_test(cosigners_are_taken),
 		cmocka_unit_test(a_csk_is_a_key_of_its_provider),
-		cmocka_unit_test(cds_names_whom_the_policy_wants),
 		cmocka_unit_test(tells_of_an_announcement_that_is_over),
 		cmocka_unit_test(tells_when_the_parent_may_have_a_ds),
 	};
