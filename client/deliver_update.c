@@ -92,39 +92,18 @@ is_wanted(const struct ksk_signed *want, struct ksk_span rrsig)
 	return false;
 }
 
-/* True if a ZSK of the set that comes made this RRSIG: the server signs DNSKEY
- * with its own. */
-static bool
-is_by_zsk(const struct update *u, struct ksk_span rdata)
-{
-	const struct ksk_rrset *keys = &u->delivery->want[KSK_AT_DNSKEY].rrset;
-	struct ksk_rrsig rrsig;
-
-	if (ksk_rrsig_read(rdata, &rrsig) != KSK_OK)
-		return false;
-	for (size_t i = 0; i < keys->count; i++) {
-		struct ksk_dnskey key;
-
-		if (ksk_dnskey_read(keys->rdata[i], &key) == KSK_OK &&
-			key.tag == rrsig.tag &&
-			key.algorithm == rrsig.algorithm &&
-			(key.flags & KSK_FLAG_SEP) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Our RRSIGs come, earlier ones go (RFC 2136 2.5.4). Those of the server's own
- * ZSK are its own business. */
+/* Our RRSIGs come, earlier ones go (RFC 2136 2.5.4). Those that the server makes
+ * with its own keys are its own business. */
 static void
 replace_rrsigs(struct update *u, unsigned at)
 {
 	const struct ksk_signed *want = &u->delivery->want[at];
+	const struct ksk_signed *keys = &u->delivery->want[KSK_AT_DNSKEY];
 	const struct ksk_dns_answer *has = &u->has[at];
 
 	for (size_t i = 0; i < has->rrsig_count; i++) {
 		if (!is_wanted(want, has->rrsig[i]) &&
-			!is_by_zsk(u, has->rrsig[i]))
+			!ksk_signed_by_another(keys, has->rrsig[i]))
 			add(u, u->change, LDNS_RR_CLASS_NONE, KSK_TYPE_RRSIG, 0,
 				has->rrsig[i]);
 	}
@@ -226,6 +205,7 @@ static bool
 is_done(const struct update *u, unsigned at)
 {
 	const struct ksk_signed *want = &u->delivery->want[at];
+	const struct ksk_signed *keys = &u->delivery->want[KSK_AT_DNSKEY];
 	const struct ksk_dns_answer *has = &u->has[at];
 	size_t found = 0;
 
@@ -236,7 +216,7 @@ is_done(const struct update *u, unsigned at)
 	for (size_t i = 0; i < has->rrsig_count; i++) {
 		if (is_wanted(want, has->rrsig[i]))
 			found++;
-		else if (!is_by_zsk(u, has->rrsig[i]))
+		else if (!ksk_signed_by_another(keys, has->rrsig[i]))
 			return false;
 	}
 	return found == want->rrsig_count;

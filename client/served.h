@@ -50,8 +50,8 @@ void ksk_served_free(struct ksk_served_list *served);
  * Compares what an address serves with what must be served.
  * want: KSK_SIGNED_COUNT sets; one that is not there must not be served.
  * faults: a list of texts, appended to.
- * Returns true if all is as it must be. An RRSIG by a ZSK of the set beside
- * ours is right: BIND signs DNSKEY with its own ZSK too.
+ * Returns true if all is as it must be. An RRSIG beside ours is right if
+ * ksk_signed_by_another says so.
  */
 bool ksk_served_compare(const struct ksk_served *served,
 	const struct ksk_signed *want, json_t *faults);

@@ -11,7 +11,7 @@
 struct compare {
 	const struct ksk_dns_answer *is;
 	const struct ksk_signed *want;
-	const struct ksk_rrset *keys; /* the DNSKEY RRset that must be */
+	const struct ksk_signed *keys; /* the DNSKEY RRset that must be */
 	const char *type;
 	json_t *faults;
 	bool differs;
@@ -77,22 +77,6 @@ has_rrsig(const struct ksk_span *list, size_t count, struct ksk_span rrsig)
 	return false;
 }
 
-/* True if a key of the set with this tag and algorithm is a ZSK. */
-static bool
-is_zsk(const struct compare *c, const struct ksk_rrsig *rrsig)
-{
-	for (size_t i = 0; c->keys != NULL && i < c->keys->count; i++) {
-		struct ksk_dnskey key;
-
-		if (ksk_dnskey_read(c->keys->rdata[i], &key) == KSK_OK &&
-			key.tag == rrsig->tag &&
-			key.algorithm == rrsig->algorithm &&
-			(key.flags & KSK_FLAG_SEP) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 compare_rrsigs(struct compare *c)
 {
@@ -112,7 +96,7 @@ compare_rrsigs(struct compare *c)
 			continue;
 		if (ksk_rrsig_read(c->is->rrsig[i], &rrsig) != KSK_OK)
 			say(c, "%s has an RRSIG that can't be read", c->type);
-		else if (!is_zsk(c, &rrsig))
+		else if (!ksk_signed_by_another(c->keys, c->is->rrsig[i]))
 			say(c, "%s has another RRSIG, by key %u", c->type,
 				rrsig.tag);
 	}
@@ -141,9 +125,7 @@ bool
 ksk_served_compare(const struct ksk_served *served,
 	const struct ksk_signed *want, json_t *faults)
 {
-	struct compare c = {.faults = faults,
-		.keys = want[KSK_AT_DNSKEY].there ? &want[KSK_AT_DNSKEY].rrset
-						  : NULL};
+	struct compare c = {.faults = faults, .keys = &want[KSK_AT_DNSKEY]};
 	char buf[10];
 
 	if (!served->reached) {

@@ -56,6 +56,38 @@ ksk_signed_wipe(struct ksk_signed *signed_set)
 	*signed_set = (struct ksk_signed){0};
 }
 
+static bool
+is_ours(const struct ksk_signed *dnskey, const struct ksk_rrsig *rrsig)
+{
+	struct ksk_rrsig ours;
+
+	for (size_t i = 0; i < dnskey->rrsig_count; i++) {
+		if (ksk_rrsig_read(dnskey->rrsig[i], &ours) == KSK_OK &&
+			ours.tag == rrsig->tag &&
+			ours.algorithm == rrsig->algorithm)
+			return true;
+	}
+	return false;
+}
+
+bool
+ksk_signed_by_another(const struct ksk_signed *dnskey, struct ksk_span rdata)
+{
+	struct ksk_rrsig rrsig;
+	struct ksk_dnskey key;
+
+	if (!dnskey->there || ksk_rrsig_read(rdata, &rrsig) != KSK_OK ||
+		is_ours(dnskey, &rrsig))
+		return false;
+	for (size_t i = 0; i < dnskey->rrset.count; i++) {
+		if (ksk_dnskey_read(dnskey->rrset.rdata[i], &key) == KSK_OK &&
+			key.tag == rrsig.tag &&
+			key.algorithm == rrsig.algorithm)
+			return true;
+	}
+	return false;
+}
+
 bool
 ksk_rrsets_equal(const struct ksk_rrset *a, const struct ksk_rrset *b)
 {

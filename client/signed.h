@@ -36,6 +36,14 @@ KSK_MUST_USE enum ksk_err ksk_signed_copy(const struct ksk_rrset *rrset,
 
 void ksk_signed_wipe(struct ksk_signed *signed_set);
 
+/*
+ * Returns true if an RRSIG is by a key of a signed DNSKEY RRset that is none of
+ * the keys which signed that here: a provider's ZSK (BIND signs DNSKEY with its
+ * own too), or the KSK of a co-signer. It stands beside ours by right.
+ */
+bool ksk_signed_by_another(
+	const struct ksk_signed *dnskey, struct ksk_span rrsig);
+
 /* Returns true if both are the same set: owner, type, TTL and records. */
 bool ksk_rrsets_equal(const struct ksk_rrset *a, const struct ksk_rrset *b);
 

@@ -67,6 +67,45 @@ take_last(struct ask *a)
 	want->record = last->record;
 }
 
+static bool
+has_rrsig_by(const struct ksk_signed *want, struct ksk_span dnskey)
+{
+	struct ksk_rrsig rrsig;
+	struct ksk_dnskey key;
+
+	if (ksk_dnskey_read(dnskey, &key) != KSK_OK)
+		return false;
+	for (size_t i = 0; i < want->rrsig_count; i++) {
+		if (ksk_rrsig_read(want->rrsig[i], &rrsig) == KSK_OK &&
+			rrsig.tag == key.tag &&
+			rrsig.algorithm == key.algorithm)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 4035 2.2: CDS says the same while a KSK of a new algorithm comes, and
+ * needs its signature nevertheless; nor is one that has left to stand alone. */
+static bool
+is_signed_by_all(const struct ask *a)
+{
+	const struct ksk_keys_reply *keys = a->run->held.keys;
+	const struct ksk_signed *want = &a->run->want[a->at];
+	size_t signers = 0;
+
+	for (size_t i = 0; i < keys->ksk_count; i++) {
+		const struct ksk_ksk_entry *ksk = &keys->ksk[i];
+
+		if (!ksk->stands ||
+			(a->at != KSK_AT_DNSKEY && ksk_standing_revoked(ksk)))
+			continue;
+		if (!has_rrsig_by(want, ksk->dnskey))
+			return false;
+		signers++;
+	}
+	return signers == want->rrsig_count;
+}
+
 /* True if the answer in effect says what it must and lasts. */
 static bool
 is_good(const struct ask *a)
@@ -79,6 +118,7 @@ is_good(const struct ask *a)
 
 	return want->there &&
 		ksk_rrsets_equal(&want->rrset, &a->set.request.sign.rrset) &&
+		is_signed_by_all(a) &&
 		want->window.expiration > a->now + refresh;
 }
 

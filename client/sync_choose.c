@@ -141,6 +141,34 @@ ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 	return false;
 }
 
+/* True if the provider also signs with another key, which no cache lacks:
+ * answers validate by that one (RFC 6840 5.11). not: an algorithm that does not
+ * count, 0 for none. */
+static bool
+is_backed(const struct choose *c, const struct ksk_provider_entry *entry,
+	const struct ksk_offer *offer, uint8_t not )
+{
+	for (size_t i = 0; i < entry->key_count; i++) {
+		const struct ksk_provider_key_entry *key = &entry->key[i];
+
+		if (!key->withdrawn &&
+			key->ds.algorithm != not &&key->has_covered &&
+			key->covered <= c->now && is_active(offer, &key->ds))
+			return true;
+	}
+	return false;
+}
+
+/* True if the provider needs a key for what it signs. The signatures of an
+ * algorithm that goes may stay behind its keys (RFC 6781 4.1.4). */
+static bool
+is_used(const struct choose *c, const struct ksk_provider_entry *entry,
+	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
+{
+	return is_active(offer, &key->ds) &&
+		!is_backed(c, entry, offer, key->ds.algorithm);
+}
+
 /* ---- one key of the policy ---- */
 
 static void
@@ -204,11 +232,11 @@ note_coming(struct choose *c, const char *provider,
 /* True if a key that was signed may leave now, as far as it is wanted at all.
  * Its provider's word that it is unused is what it signs with. */
 static bool
-may_leave(const struct choose *c, const struct ksk_provider_key_entry *key,
-	const struct ksk_offer *offer)
+may_leave(const struct choose *c, const struct ksk_provider_entry *entry,
+	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
 {
 	return key->has_drop && key->drop <= c->now &&
-		!is_active(offer, &key->ds);
+		!is_used(c, entry, key, offer);
 }
 
 static void
@@ -242,10 +270,10 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 	}
 	if (before == NULL && (now == NULL || retired))
 		return;
-	if (before != NULL && leaves && may_leave(c, key, offer))
+	if (before != NULL && leaves && may_leave(c, entry, key, offer))
 		return;
 	take(c, provider, now != NULL ? *now : *before);
-	if (leaves && is_active(offer, &key->ds))
+	if (leaves && is_used(c, entry, key, offer))
 		ksk_note_add(&c->out->notes, KSK_NOTE_FAULT, provider,
 			"it signs with key %u, which %s: the key stays",
 			key->ds.tag,
@@ -256,7 +284,8 @@ choose_key(struct choose *c, const struct ksk_provider_entry *entry,
 	else
 		/* Nobody asks one that is joining: it may sign. */
 		note_coming(c, provider, key, before != NULL,
-			entry->state != JOINING && is_active(offer, &key->ds));
+			entry->state != JOINING && is_active(offer, &key->ds) &&
+				!is_backed(c, entry, offer, 0));
 }
 
 /* ---- co-signers ---- */

@@ -178,7 +178,8 @@ uint64_t ksk_history_covered(const struct ksk_zone *zone,
 
 /*
  * The earliest moment, not before now, at which early-drop lets a ZSK of the
- * set in effect leave, if nothing else is signed before. KSK_NEVER: not
+ * set in effect leave, if nothing else is signed before. The only one of its
+ * provider and algorithm leaves with all ZSKs of that algorithm. KSK_NEVER: not
  * without another key of its provider, a `retired`, or a policy change.
  */
 uint64_t ksk_history_first_drop(const struct ksk_table *table,

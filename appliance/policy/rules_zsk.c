@@ -256,6 +256,31 @@ ksk_rule_early_drop(struct ksk_case *c)
 	}
 }
 
+/* True if a ZSK of the answer in effect leaves with the one that is asked for:
+ * that one itself, and where it is its provider's only one of its algorithm
+ * all of that algorithm, for a set can't have it for some providers alone. */
+static bool
+leaves_with(const struct ksk_case *c, const struct ksk_walk *w, uint32_t key,
+	uint32_t other)
+{
+	const struct ksk_times *p = &c->past;
+	uint8_t algorithm = ksk_times_key(p, key)->sha256.algorithm;
+	uint32_t provider = ksk_times_owner(p, c->table, key).provider;
+
+	if (other == key ||
+		ksk_times_key(p, other)->sha256.algorithm != algorithm)
+		return other == key;
+	for (uint32_t i = 0; i < w->answer->content.count; i++) {
+		uint32_t k = w->member[i].key;
+
+		if (k != key && ksk_times_is_zsk(p, c->table, k) &&
+			ksk_times_key(p, k)->sha256.algorithm == algorithm &&
+			ksk_times_owner(p, c->table, k).provider == provider)
+			return false;
+	}
+	return true;
+}
+
 uint64_t
 ksk_history_first_drop(const struct ksk_table *table,
 	const struct ksk_zone *zone, const struct ksk_history *history,
@@ -276,8 +301,8 @@ ksk_history_first_drop(const struct ksk_table *table,
 	if (!ksk_times_in_effect(&c.past, KSK_TYPE_DNSKEY, now, &w))
 		return KSK_NEVER;
 	for (uint32_t i = 0; i < w.answer->content.count; i++) {
-		if (w.member[i].key != key &&
-			ksk_times_is_zsk(&c.past, table, w.member[i].key))
+		if (ksk_times_is_zsk(&c.past, table, w.member[i].key) &&
+			!leaves_with(&c, &w, key, w.member[i].key))
 			ksk_case_add_known(&c, w.member[i].key);
 	}
 	ksk_case_end_whole(&c);

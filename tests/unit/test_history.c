@@ -55,6 +55,47 @@ test_times(void **state)
 	assert_false(ksk_history_is_sound(&past.h));
 }
 
+/* The last key of an algorithm at each of two providers: both leave in one
+ * set, and not while a KSK of the algorithm stands (RFC 6781 4.1.4). */
+static void
+test_drop_of_an_algorithm(void **state)
+{
+#define BOTH \
+	"[{name: alpha, state: serving, keys: [{ds: \"@ZSK8@\"}, {ds: " \
+	"\"@ZSKA@\"}]}, {name: beta, state: serving, keys: [{ds: " \
+	"\"@ZSKB@\"}, {ds: \"@OTHER8@\"}]}]"
+#define KSKS(until) \
+	"[{token: main, label: old, ds: \"@KSK8@\", cds: no" until "}, " \
+	"{token: main, label: new, ds: \"@KSK1@\"}]"
+	struct record other = key_of("ZSK8", 4);
+	uint64_t at;
+	(void)state;
+
+	other.data[other.len - 1] ^= 2;
+	make_named("OTHER8", &other);
+	for (int standing = 0; standing < 2; standing++) {
+		begin((struct parts){.providers = BOTH,
+			.ksk = standing != 0
+				? KSKS("")
+				: KSKS(", until: 2027-01-15T07:00:00Z")});
+		signed_at(-100, "KSK8 ZSK8 OTHER8");
+		signed_at(-60, "KSK8 KSK1 ZSK8 OTHER8 ZSKA ZSKB");
+		at = ksk_history_first_drop(
+			&fx.table, fx.zone, &past.h, NOW, known("ZSK8", 4));
+		if (standing != 0)
+			assert_int_equal(at, KSK_NEVER);
+		else
+			assert_in_range(at, 1, NOW);
+		set_of("KSK1 ZSKA ZSKB");
+		if (standing == 0)
+			expect_permit();
+		/* Beta keeps its own: the algorithm stays. */
+		set_of("KSK1 ZSKA ZSKB OTHER8");
+		expect_refusal("early-drop", "no newer ZSK",
+			"provider-present ksk-present algorithm-complete");
+	}
+}
+
 static void
 test_early_drop(void **state)
 {
@@ -339,6 +380,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_times),
+		T(test_drop_of_an_algorithm),
 		T(test_early_drop),
 		T(test_zsk_coverage),
 		T(test_previous),

@@ -14,14 +14,15 @@
 
 /* Keys of algorithm 13 by their last byte; the tag follows from the bytes. */
 static const uint8_t ksk[] = {1, 1, 3, 13, 1};
+static const uint8_t cosigner[] = {1, 1, 3, 13, 4};
 static const uint8_t zsk[] = {1, 0, 3, 13, 2};
 static const uint8_t more[] = {1, 0, 3, 13, 3};
 
 struct scene {
 	struct ksk_signed want[KSK_SIGNED_COUNT];
 	struct ksk_served is;
-	uint8_t rrsig[3][64]; /* ours, the ZSK's, one by nobody */
-	struct ksk_span span[3];
+	uint8_t rrsig[4][64]; /* ours, the ZSK's, nobody's, a co-signer's */
+	struct ksk_span span[4];
 	json_t *faults;
 };
 
@@ -59,12 +60,14 @@ begin(struct scene *s)
 	want->owner = (struct ksk_name){.len = 3, .wire = {1, 'z', 0}};
 	want->type = KSK_TYPE_DNSKEY;
 	want->ttl = 60;
-	want->count = 2;
+	want->count = 3;
 	want->rdata[0] = ksk_span_of(zsk, sizeof(zsk));
 	want->rdata[1] = ksk_span_of(ksk, sizeof(ksk));
+	want->rdata[2] = ksk_span_of(cosigner, sizeof(cosigner));
 	make_rrsig(s, 0, tag_of(ksk));
 	make_rrsig(s, 1, tag_of(zsk));
 	make_rrsig(s, 2, 4711);
+	make_rrsig(s, 3, tag_of(cosigner));
 	s->want[KSK_AT_DNSKEY].there = true;
 	s->want[KSK_AT_DNSKEY].rrsig_count = 1;
 	s->want[KSK_AT_DNSKEY].rrsig[0] = s->span[0];
@@ -72,10 +75,12 @@ begin(struct scene *s)
 	for (unsigned i = 0; i < KSK_SERVED_COUNT; i++)
 		s->is.answer[i].authoritative = true;
 	is->rrset = *want;
-	/* BIND's own signature beside ours is right. */
-	is->rrsig_count = 2;
+	/* Signatures of others' keys beside ours are right: BIND's ZSK, a
+	 * co-signer's KSK. */
+	is->rrsig_count = 3;
 	is->rrsig[0] = s->span[1];
 	is->rrsig[1] = s->span[0];
+	is->rrsig[2] = s->span[3];
 }
 
 /* Expects count sentences, the first of which has this in it. */
@@ -109,11 +114,11 @@ tells_records(void **state)
 
 	(void)state;
 	begin(&s);
-	s.is.answer[0].rrset.count = 1;
+	s.is.answer[0].rrset.count = 2;
 	expect(&s, 1, "DNSKEY lacks key");
 	begin(&s);
-	s.is.answer[0].rrset.rdata[2] = ksk_span_of(more, sizeof(more));
-	s.is.answer[0].rrset.count = 3;
+	s.is.answer[0].rrset.rdata[3] = ksk_span_of(more, sizeof(more));
+	s.is.answer[0].rrset.count = 4;
 	expect(&s, 1, "which nobody signed");
 	begin(&s);
 	s.is.answer[0].rrset.ttl = 61;

@@ -177,6 +177,13 @@ a_new_key_waits(void **state)
 	s.offer[0].active[0].algorithm = 13;
 	choose(&s, 3, 1);
 	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "caches may lack");
+	/* It signs with the old one besides: answers validate by that. */
+	s.offer[0].active_count = 2;
+	s.offer[0].active[1].tag = s.keys.provider[0].key[0].ds.tag;
+	s.offer[0].active[1].algorithm = 13;
+	choose(&s, 3, 1);
+	expect_note(&s, 0, KSK_NOTE_WAIT, "alpha", "may sign from");
+	s.offer[0].active_count = 1;
 	/* Nobody asks a provider that is joining. */
 	s.keys.provider[0].state = 0;
 	choose(&s, 3, 1);
