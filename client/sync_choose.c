@@ -142,18 +142,18 @@ ksk_sync_has_own(const struct ksk_keys_reply *keys, const char *provider,
 }
 
 /* True if the provider also signs with another key, which no cache lacks:
- * answers validate by that one (RFC 6840 5.11). not: an algorithm that does not
- * count, 0 for none. */
+ * answers validate by that one (RFC 6840 5.11). besides: an algorithm that does
+ * not count, 0 for none. */
 static bool
 is_backed(const struct choose *c, const struct ksk_provider_entry *entry,
-	const struct ksk_offer *offer, uint8_t not )
+	const struct ksk_offer *offer, uint8_t besides)
 {
 	for (size_t i = 0; i < entry->key_count; i++) {
 		const struct ksk_provider_key_entry *key = &entry->key[i];
 
-		if (!key->withdrawn &&
-			key->ds.algorithm != not &&key->has_covered &&
-			key->covered <= c->now && is_active(offer, &key->ds))
+		if (!key->withdrawn && key->ds.algorithm != besides &&
+			key->has_covered && key->covered <= c->now &&
+			is_active(offer, &key->ds))
 			return true;
 	}
 	return false;
