@@ -8,6 +8,7 @@
 #include "client/sync.h"
 
 #include "client/cds_set.h"
+#include "client/standing.h"
 
 #include <string.h>
 #include <time.h>
