@@ -98,4 +98,8 @@ KSK_MUST_USE enum ksk_err ksk_text_bool(const char *text, bool *out);
 #define KSK_TIME_CAP 24
 const char *ksk_time_text(char buf[KSK_TIME_CAP], uint64_t seconds);
 
+/* Writes a duration as ksk_text_duration reads it: "14d 1h". Returns buf. */
+#define KSK_DURATION_CAP 48
+const char *ksk_duration_text(char buf[KSK_DURATION_CAP], uint64_t seconds);
+
 #endif

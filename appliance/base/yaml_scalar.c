@@ -6,6 +6,7 @@
  */
 #include "appliance/base/yaml.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,5 +195,27 @@ ksk_time_text(char buf[KSK_TIME_CAP], uint64_t seconds)
 		(unsigned)(days - days_to(year, month, 1) + 1) % 100,
 		(unsigned)(rest / 3600) % 100, (unsigned)(rest / 60 % 60),
 		(unsigned)(rest % 60));
+	return buf;
+}
+
+const char *
+ksk_duration_text(char buf[KSK_DURATION_CAP], uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds;
+		char unit;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	size_t len = 0;
+
+	(void)snprintf(buf, KSK_DURATION_CAP, "0");
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		uint64_t count = seconds / units[i].seconds;
+
+		seconds %= units[i].seconds;
+		if (count != 0)
+			len += (size_t)snprintf(buf + len,
+				KSK_DURATION_CAP - len, "%s%" PRIu64 "%c",
+				len == 0 ? "" : " ", count, units[i].unit);
+	}
 	return buf;
 }

@@ -336,6 +336,7 @@ test_text_duration(void **state)
 	} good[] = {{"0", 0}, {"90s", 90}, {"5m", 300}, {"1h", 3600},
 		{"14d 1h", 1213200}, {"2w 1d 3h 4m 5s", 1307045},
 		{"36500d", 3153600000u}};
+	char text[KSK_DURATION_CAP];
 	uint64_t n = 77;
 
 	(void)state;
@@ -347,7 +348,16 @@ test_text_duration(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_int_equal(ksk_text_duration(good[i].text, &n), KSK_OK);
 		assert_true(n == good[i].seconds);
+		/* What is written is read as the same. */
+		assert_int_equal(
+			ksk_text_duration(ksk_duration_text(text, n), &n),
+			KSK_OK);
+		assert_true(n == good[i].seconds);
 	}
+	assert_string_equal(ksk_duration_text(text, 1307045), "15d 3h 4m 5s");
+	assert_string_equal(ksk_duration_text(text, 90000), "1d 1h");
+	assert_string_equal(
+		ksk_duration_text(text, UINT64_MAX), "213503982334601d 7h 15s");
 }
 
 static void
