@@ -41,6 +41,8 @@ ksk_history_is_sound(const struct ksk_history *history)
 {
 	uint64_t seq = 0;
 
+	if (history->key_count > KSK_HISTORY_KEY_MAX)
+		return false;
 	for (size_t i = 0; i < history->answer_count; i++) {
 		const struct ksk_history_answer *a = &history->answer[i];
 

@@ -24,6 +24,7 @@
 
 #define KSK_SINCE_EVER 0u
 #define KSK_HISTORY_NO_KEY UINT32_MAX
+#define KSK_HISTORY_KEY_MAX 512u /* keys of one zone */
 
 /*
  * One key that some answer lists or listed. A KSK is one entry in both its
@@ -121,7 +122,7 @@ struct ksk_history_announced {
  * timeline, which is not the same as none (a NULL history). */
 struct ksk_history {
 	const struct ksk_history_key *key;
-	size_t key_count;
+	size_t key_count; /* KSK_HISTORY_KEY_MAX at most */
 	const struct ksk_history_answer *answer; /* rising seq, all types */
 	size_t answer_count;
 	const struct ksk_history_member *member;

@@ -204,27 +204,31 @@ read_keys(struct ksk_case *c)
 	}
 }
 
-/* True if every needed provider lists a ZSK of the algorithm in the set. */
 static bool
-everybody_has(const struct ksk_case *c, unsigned algorithm)
+has_key_of(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
+{
+	for (size_t n = 0; n < c->key_count; n++) {
+		const struct ksk_case_key *k = &c->key[n];
+
+		if (k->readable && k->key.algorithm == algorithm &&
+			(k->provider == provider ||
+				ksk_case_is_data_key(c, k, provider)))
+			return true;
+	}
+	return false;
+}
+
+const char *
+ksk_case_lacks_algorithm(const struct ksk_case *c, unsigned algorithm)
 {
 	for (uint32_t i = 0; i < c->zone->providers.count; i++) {
 		uint32_t at = c->zone->providers.first + i;
-		bool has = false;
 
-		for (size_t n = 0; n < c->key_count; n++) {
-			const struct ksk_case_key *k = &c->key[n];
-
-			has = has ||
-				(k->readable && k->key.algorithm == algorithm &&
-					(k->provider == at ||
-						ksk_case_is_data_key(
-							c, k, at)));
-		}
-		if (!has && ksk_case_is_needed(c, &c->table->providers[at]))
-			return false;
+		if (!has_key_of(c, at, algorithm) &&
+			ksk_case_is_needed(c, &c->table->providers[at]))
+			return c->table->providers[at].name;
 	}
-	return true;
+	return NULL;
 }
 
 static void
@@ -243,7 +247,7 @@ build_standing(struct ksk_case *c)
 			algorithms |= 1u << c->key[i].key.algorithm % 32;
 	}
 	for (unsigned a = 0; a < 32; a++) {
-		if (everybody_has(c, a))
+		if (ksk_case_lacks_algorithm(c, a) == NULL)
 			complete |= 1u << a;
 	}
 	c->standing_count = ksk_case_find_standing_ksks(c->table, &c->past,
@@ -313,6 +317,19 @@ list_ds(struct ksk_case *c)
 }
 
 static void
+note_since(struct ksk_case *c)
+{
+	uint32_t key[KSK_RDATA_COUNT_MAX];
+	struct ksk_since since[KSK_RDATA_COUNT_MAX];
+
+	for (size_t i = 0; i < c->key_count; i++)
+		key[i] = c->key[i].number;
+	ksk_times_since(&c->times, key, c->key_count, since);
+	for (size_t i = 0; i < c->key_count; i++)
+		c->key[i].since = since[i];
+}
+
+static void
 end_case(struct ksk_case *c)
 {
 	c->ahead.answer = (struct ksk_history_answer){
@@ -330,6 +347,7 @@ end_case(struct ksk_case *c)
 		list_ds(c);
 	c->ahead.has_answer = true;
 	note_algorithms(c);
+	note_since(c);
 }
 
 void

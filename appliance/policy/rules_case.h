@@ -32,6 +32,7 @@ struct ksk_case_key {
 	uint32_t provider;     /* providers: the first that lists it */
 	uint32_t entry;        /* keys: its entry there */
 	uint32_t owner_count;  /* providers that list it */
+	struct ksk_since since; /* the candidate counted */
 };
 
 struct ksk_case {
@@ -118,10 +119,30 @@ bool ksk_case_is_cosigner(
 bool ksk_case_is_data_key(const struct ksk_case *c,
 	const struct ksk_case_key *k, uint32_t provider);
 
+/* Finds the first needed provider that lists no ZSK of the algorithm in the set;
+ * its name, or NULL if all do. */
+const char *ksk_case_lacks_algorithm(
+	const struct ksk_case *c, unsigned algorithm);
+
 /* Returns true if answers signed by this provider may be in somebody's hands
  * (TIMING.md, needed). */
 bool ksk_case_is_needed(
 	const struct ksk_case *c, const struct ksk_policy_provider *p);
+
+/* A ZSK that an answer which the candidate follows lists, and the set does not.
+ */
+struct ksk_leaver {
+	uint32_t key;
+	uint64_t last; /* seq of the newest such answer */
+	struct ksk_owner owner;
+};
+
+/* Finds them all, each once. Returns how many. */
+size_t ksk_case_leavers(const struct ksk_case *c, const struct ksk_prior *prior,
+	struct ksk_leaver out[KSK_HISTORY_KEY_MAX]);
+
+/* Returns true if the policy withdraws the key. */
+bool ksk_case_is_withdrawn(const struct ksk_case *c, struct ksk_owner owner);
 
 /* Finds a standing KSK in the set, in the form in which it stands. */
 const struct ksk_case_key *ksk_case_find_standing(

@@ -68,16 +68,18 @@ missing_in(const struct ksk_case *c, const struct wish *wish,
 	return wish->algorithms & ~signing;
 }
 
-/* The moment from which no cache holds a set that does not fit. */
+/* The moment from which no cache holds a set that is not signed by a KSK of the
+ * wish of the algorithm. */
 static uint64_t
-fits_from(const struct ksk_case *c, const struct wish *wish)
+fits_from(const struct ksk_case *c, const struct wish *wish, uint32_t bit)
 {
 	uint64_t from = KSK_SINCE_EVER;
 	struct ksk_walk w;
 
 	ksk_walk_begin(&w, &c->past, KSK_TYPE_DNSKEY);
 	while (ksk_walk_next(&w)) {
-		if (w.served && w.gone > from && missing_in(c, wish, &w) != 0)
+		if (w.served && w.gone > from &&
+			(missing_in(c, wish, &w) & bit) != 0)
 			from = w.gone;
 	}
 	return from;
@@ -126,13 +128,17 @@ signs_from(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
 	return least;
 }
 
+/* What the wish waits for, of one algorithm. */
+struct wait {
+	uint64_t from;        /* KSK_NEVER: for what nothing does yet */
+	const char *provider; /* the last whose data it waits for, or NULL */
+};
+
 /* An algorithm that no DS set has yet: all data must be signed with it first
  * (RFC 6781 4.1.4). */
-static uint64_t
-data_from(const struct ksk_case *c, unsigned algorithm)
+static void
+wait_for_data(const struct ksk_case *c, unsigned algorithm, struct wait *wait)
 {
-	uint64_t from = KSK_SINCE_EVER;
-
 	for (uint32_t i = 0; i < c->zone->providers.count; i++) {
 		uint32_t at = c->zone->providers.first + i;
 		uint64_t one;
@@ -146,21 +152,39 @@ data_from(const struct ksk_case *c, unsigned algorithm)
 				  c->zone->sign_delay + c->zone->propagation);
 		one = ksk_history_add(
 			one, ksk_times_zone_wait(&c->past, c->start));
-		from = one > from ? one : from;
+		if (one <= wait->from)
+			continue;
+		wait->from = one;
+		wait->provider = c->table->providers[at].name;
 	}
-	return from;
+}
+
+/* fresh: algorithms that no DS set has yet, as bits. */
+static struct wait
+wait_of(const struct ksk_case *c, const struct wish *wish, unsigned algorithm,
+	uint32_t fresh)
+{
+	uint32_t bit = 1u << algorithm;
+	struct wait wait = {.from = fits_from(c, wish, bit)};
+
+	if ((fresh & bit) != 0)
+		wait_for_data(c, algorithm, &wait);
+	return wait;
 }
 
 static uint64_t
 ready_from(const struct ksk_case *c, const struct wish *wish)
 {
-	uint64_t from = fits_from(c, wish);
 	uint32_t fresh = wish->algorithms & ~known_algorithms(c);
+	uint64_t from = KSK_SINCE_EVER;
 
 	for (unsigned a = 0; a < 32; a++) {
-		uint64_t one = (fresh & (1u << a)) != 0 ? data_from(c, a) : 0;
+		struct wait wait;
 
-		from = one > from ? one : from;
+		if ((wish->algorithms & 1u << a) == 0)
+			continue;
+		wait = wait_of(c, wish, a, fresh);
+		from = wait.from > from ? wait.from : from;
 	}
 	return from;
 }
@@ -177,6 +201,21 @@ make_wish(const struct ksk_case *c, struct wish *out)
 	}
 }
 
+/* ---- the rule ---- */
+
+/* The KSK of ours that the wish names, of an algorithm or (32) of any. */
+static uint32_t
+tag_of(const struct ksk_case *c, const struct wish *wish, unsigned algorithm)
+{
+	for (size_t i = 0; i < wish->count; i++) {
+		if (!is_cosigner(c, &wish->ds[i]) &&
+			(algorithm == 32 ||
+				wish->ds[i].algorithm % 32 == algorithm))
+			return wish->ds[i].tag;
+	}
+	return KSK_NO_TAG;
+}
+
 /* Without a timeline what the parent has already may be said; whether every
  * cache is ready for a change is not known. */
 static void
@@ -185,50 +224,111 @@ judge_alone(struct ksk_case *c, const struct wish *wish)
 	if (ksk_case_has_delete(c) ||
 		(c->zone->has_parent != 0 && says_the_same(c, wish)))
 		return;
-	ksk_case_refuse(c, KSK_NO_TAG, NULL,
+	ksk_case_refuse(c, tag_of(c, wish, 32), NULL,
 		"this would change the parent's DS set (`parent-ds` in the "
 		"policy), and whether every cache holds the new KSK only the "
-		"history of signed answers could show (RFC 7344 6.1)");
+		"history of signed answers could show, which is not looked at "
+		"now; ask again once the appliance is ready (kskctl status) "
+		"(RFC 7344 6.1)");
+}
+
+/* w: at the newest DNSKEY answer. */
+static void
+refuse_unsigned(struct ksk_case *c, const struct wish *wish, unsigned algorithm,
+	const struct ksk_walk *w)
+{
+	char name[KSK_ALGORITHM_CAP];
+
+	ksk_case_refuse(c, tag_of(c, wish, algorithm), NULL,
+		"the newest DNSKEY set (record %llu) is not signed by a KSK of "
+		"algorithm %s that this set names; sign a set with this one, "
+		"serve it everywhere, and ask again from the moment that "
+		"kskctl keys then shows (RFC 7344 4.1, RFC 6781 4.1.4)",
+		(unsigned long long)(w->answer->seq / KSK_SEQ_PER_RECORD),
+		ksk_case_algorithm(name, algorithm));
+}
+
+static void
+refuse_without_data(struct ksk_case *c, const struct wish *wish,
+	unsigned algorithm, const char *provider)
+{
+	char name[KSK_ALGORITHM_CAP];
+
+	ksk_case_refuse(c, tag_of(c, wish, algorithm), provider,
+		"algorithm %s is new at the parent, and this provider has no "
+		"ZSK of it in the newest DNSKEY set; sign a set with one, let "
+		"the provider sign all data with it, and ask again from the "
+		"moment that kskctl keys then shows (RFC 6781 4.1.4)",
+		ksk_case_algorithm(name, algorithm));
+}
+
+static void
+refuse_early(struct ksk_case *c, const struct wish *wish, unsigned algorithm,
+	const struct wait *wait)
+{
+	char name[KSK_ALGORITHM_CAP], text[KSK_TIME_CAP];
+
+	ksk_case_algorithm(name, algorithm);
+	ksk_time_text(text, wait->from);
+	if (wait->provider != NULL)
+		ksk_case_refuse(c, tag_of(c, wish, algorithm), wait->provider,
+			"the parent's DS set must not change to this before "
+			"%s: until then caches may hold data of this provider "
+			"that is not signed with algorithm %s; ask again then "
+			"(RFC 6781 4.1.4)",
+			text, name);
+	else
+		ksk_case_refuse(c, tag_of(c, wish, algorithm), NULL,
+			"the parent's DS set must not change to this before "
+			"%s: until then caches may hold DNSKEY sets that no "
+			"KSK of algorithm %s signs that this set names; ask "
+			"again then (RFC 7344 4.1, RFC 6781 4.1.2)",
+			text, name);
+}
+
+static void
+judge_algorithm(struct ksk_case *c, const struct wish *wish, unsigned algorithm,
+	uint32_t fresh, const struct ksk_walk *newest)
+{
+	struct wait wait = wait_of(c, wish, algorithm, fresh);
+
+	if (wait.from <= c->start)
+		return;
+	if ((missing_in(c, wish, newest) & 1u << algorithm) != 0)
+		refuse_unsigned(c, wish, algorithm, newest);
+	else if (wait.from == KSK_NEVER && wait.provider != NULL)
+		refuse_without_data(c, wish, algorithm, wait.provider);
+	else
+		refuse_early(c, wish, algorithm, &wait);
 }
 
 void
 ksk_rule_early_ds(struct ksk_case *c)
 {
-	char text[KSK_TIME_CAP];
-	struct ksk_walk w;
+	struct ksk_walk newest;
 	struct wish wish;
-	uint64_t from;
+	uint32_t fresh;
 
 	make_wish(c, &wish);
 	if (!c->has_history) {
 		judge_alone(c, &wish);
 		return;
 	}
-	ksk_walk_begin(&w, &c->past, KSK_TYPE_DNSKEY);
-	if (!ksk_walk_next(&w)) {
-		ksk_case_refuse(c, KSK_NO_TAG, NULL,
-			"no DNSKEY set of this zone is signed yet; sign it, "
-			"serve it everywhere, then this");
+	ksk_walk_begin(&newest, &c->past, KSK_TYPE_DNSKEY);
+	if (!ksk_walk_next(&newest)) {
+		ksk_case_refuse(c, tag_of(c, &wish, 32), NULL,
+			"no DNSKEY set of this zone is signed yet; sign one "
+			"with this KSK, serve it everywhere, and ask again "
+			"from the moment that kskctl keys then shows");
 		return;
 	}
 	if (ksk_case_has_delete(c) || says_the_same(c, &wish))
 		return;
-	from = ready_from(c, &wish);
-	if (from <= c->start)
-		return;
-	/* w stands at the newest set. */
-	if (from == KSK_NEVER || missing_in(c, &wish, &w) != 0)
-		ksk_case_refuse(c, KSK_NO_TAG, NULL,
-			"the parent's DS set must not change to this: the "
-			"newest DNSKEY set is not signed by a KSK of each "
-			"algorithm, or a provider has no ZSK of it; sign such "
-			"a set first (RFC 7344 4.1, RFC 6781 4.1.4)");
-	else
-		ksk_case_refuse(c, KSK_NO_TAG, NULL,
-			"the parent's DS set must not change to this before "
-			"%s: until then caches may hold sets that it does not "
-			"fit (RFC 7344 4.1, RFC 6781 4.1.2)",
-			ksk_time_text(text, from));
+	fresh = wish.algorithms & ~known_algorithms(c);
+	for (unsigned a = 0; a < 32; a++) {
+		if ((wish.algorithms & 1u << a) != 0)
+			judge_algorithm(c, &wish, a, fresh, &newest);
+	}
 }
 
 uint64_t

@@ -79,9 +79,13 @@ take_newest(struct ksk_held *held)
 	struct ksk_run run = held->times->zone->parent_ds;
 
 	held->stage = OLDER;
+	held->source = KSK_HELD_NEWEST;
+	held->since = held->times->zone->parent_seen;
+	held->until = KSK_NEVER;
 	held->ds = held->table->ds + run.first;
 	if (h->parent_count != 0) {
 		run = h->parent[h->parent_count - 1].ds;
+		held->since = h->parent[h->parent_count - 1].seen;
 		held->ds = h->ds + run.first;
 	}
 	held->count = run.count;
@@ -94,10 +98,14 @@ take_older(struct ksk_held *held)
 	uint64_t grace = ksk_held_grace(held->times, held->at);
 
 	while (held->next + 1 < h->parent_count) {
-		struct ksk_run run = h->parent[held->next++].ds;
-		uint64_t seen = h->parent[held->next].seen;
+		const struct ksk_history_parent *p = &h->parent[held->next++];
+		struct ksk_run run = p->ds;
 
-		if (held->at >= ksk_history_add(seen, grace))
+		held->source = KSK_HELD_OLDER;
+		held->since = p->seen;
+		held->until = ksk_history_add(
+			h->parent[held->next].seen, grace);
+		if (held->at >= held->until)
 			continue;
 		held->ds = h->ds + run.first;
 		held->count = run.count;
@@ -115,9 +123,10 @@ take_published(struct ksk_held *held)
 	uint64_t grace = ksk_held_grace(held->times, held->at);
 
 	while (ksk_walk_next(w)) {
-		uint64_t closed = ksk_held_closed(w);
-
-		if (!w->served || held->at >= ksk_history_add(closed, grace))
+		held->source = KSK_HELD_PUBLISHED;
+		held->since = w->answer->released;
+		held->until = ksk_history_add(ksk_held_closed(w), grace);
+		if (!w->served || held->at >= held->until)
 			continue;
 		held->ds = w->ds;
 		held->count = w->answer->content.count;

@@ -9,6 +9,13 @@
 
 #include "appliance/policy/rules_times.h"
 
+/* Where a DS set that may be held comes from. */
+enum ksk_held_source {
+	KSK_HELD_NEWEST,    /* the newest snapshot */
+	KSK_HELD_OLDER,     /* one before it */
+	KSK_HELD_PUBLISHED, /* a CDS or CDNSKEY answer */
+};
+
 struct ksk_held {
 	const struct ksk_table *table;
 	const struct ksk_times *times;
@@ -19,6 +26,10 @@ struct ksk_held {
 	/* the present set; borrowed */
 	const struct ksk_ds *ds;
 	size_t count;
+	enum ksk_held_source source;
+	uint64_t since; /* when it was seen at the parent, or released */
+	uint64_t until; /* from then on no cache holds it; KSK_NEVER: nobody
+			 * has seen another one since */
 };
 
 /* Starts with the newest snapshot; without any the policy's parent-ds is

@@ -4,6 +4,7 @@
  * policy). Sets are made of what is known without the keys themselves: their
  * DS in the history and in the policy.
  */
+#include "appliance/base/yaml.h"
 #include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 
@@ -115,21 +116,33 @@ was_needed(const struct ksk_load *load, const char *name)
 	return false;
 }
 
-/* True if the set in effect has a covered ZSK of the provider and algorithm. */
-static bool
-has_covered(const struct work *w, uint32_t provider, unsigned algorithm)
+/* Finds the provider's ZSK of an algorithm in the set in effect that is the
+ * first in every cache. Returns since when; KSK_NEVER if there is none. */
+static uint64_t
+covered_from(const struct work *w, uint32_t provider, unsigned algorithm,
+	uint32_t *out_tag)
 {
+	uint64_t least = KSK_NEVER;
+
+	*out_tag = KSK_NO_TAG;
 	for (uint32_t i = 0; i < w->effect.answer->content.count; i++) {
 		uint32_t key = w->effect.member[i].key;
 
-		if (ksk_times_key(&w->times, key)->sha256.algorithm ==
-				algorithm &&
+		const struct ksk_ds *ds =
+			&ksk_times_key(&w->times, key)->sha256;
+		uint64_t cov;
+
+		if (ds->algorithm != algorithm ||
 			ksk_times_owner(&w->times, w->load->table, key)
-					.provider == provider &&
-			ksk_times_cov(&w->times, key) <= w->load->now)
-			return true;
+					.provider != provider)
+			continue;
+		cov = ksk_times_cov(&w->times, key);
+		if (*out_tag != KSK_NO_TAG && cov >= least)
+			continue;
+		least = cov;
+		*out_tag = ds->tag;
 	}
-	return false;
+	return least;
 }
 
 static uint32_t
@@ -146,6 +159,28 @@ algorithms_signing(const struct work *w)
 					32;
 	}
 	return out;
+}
+
+static void
+refuse_entering(struct work *w, const char *provider, unsigned algorithm,
+	uint32_t tag, uint64_t from)
+{
+	char name[KSK_ALGORITHM_CAP], text[KSK_TIME_CAP];
+
+	ksk_case_algorithm(name, algorithm);
+	if (tag == KSK_NO_TAG)
+		ksk_case_refuse(&w->c, KSK_NO_TAG, provider,
+			"the policy makes this provider serve, but the set in "
+			"effect has no ZSK of it of algorithm %s; leave it "
+			"`joining`, sign and serve a set with one everywhere, "
+			"and load this once kskctl keys shows it covered",
+			name);
+	else
+		ksk_case_refuse(&w->c, tag, provider,
+			"the policy makes this provider serve, but caches may "
+			"lack its ZSKs of algorithm %s until %s; leave it "
+			"`joining`, and load this then (kskctl keys shows it)",
+			name, ksk_time_text(text, from));
 }
 
 /* A provider that becomes needed must have its keys in all caches before. */
@@ -165,18 +200,14 @@ check_entering(struct work *w)
 			was_needed(w->load, p->name))
 			continue;
 		for (unsigned a = 0; a < 32; a++) {
-			char text[KSK_ALGORITHM_CAP];
+			uint64_t from;
+			uint32_t tag;
 
-			if ((signing & (1u << a)) == 0 ||
-				has_covered(w, all.first + i, a))
+			if ((signing & (1u << a)) == 0)
 				continue;
-			ksk_case_refuse(&w->c, KSK_NO_TAG, p->name,
-				"the policy makes this provider serve, but "
-				"caches may lack its ZSKs of algorithm %s; "
-				"leave it `joining`, sign and serve a set with "
-				"its ZSKs everywhere, and load this once "
-				"kskctl keys shows them covered",
-				ksk_case_algorithm(text, a));
+			from = covered_from(w, all.first + i, a, &tag);
+			if (from > w->load->now)
+				refuse_entering(w, p->name, a, tag, from);
 		}
 	}
 }
@@ -186,6 +217,7 @@ static void
 check_ahead(struct work *w)
 {
 	const struct ksk_table *t = w->load->table;
+	char text[KSK_TIME_CAP];
 	struct ksk_walk a;
 
 	w->c.rule = "early-drop";
@@ -203,9 +235,12 @@ check_ahead(struct work *w)
 					ksk_times_key(&w->times, key)
 						->sha256.tag,
 					NULL,
-					"a set that is signed ahead lists this "
-					"ZSK and no provider of the policy has "
-					"it; list it at its provider");
+					"a set that is signed ahead, from %s "
+					"on, lists this ZSK, and no provider "
+					"of the policy has it; list it at its "
+					"provider until a later set without it "
+					"is signed",
+					ksk_time_text(text, a.start));
 		}
 	}
 }

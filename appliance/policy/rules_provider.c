@@ -3,9 +3,12 @@
  * Rules about what each provider needs in the set: provider-present,
  * algorithm-complete, key-possession.
  */
+#include "appliance/base/yaml.h"
 #include "appliance/policy/announced.h"
 #include "appliance/policy/rules_case.h"
 #include "protocol/verify.h"
+
+#include <stdio.h>
 
 static size_t
 count_data_keys(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
@@ -77,27 +80,133 @@ announcement_words(
 					   : ksk_announced_words(state);
 }
 
+/* Keys of the provider that may be added, as many as fit, and the first of
+ * them; KSK_NO_TAG if the policy lists none of the algorithm. */
+#define TAGS_CAP 64u
+static uint32_t
+list_addable(const struct ksk_case *c, const struct ksk_policy_provider *p,
+	unsigned algorithm, char out[TAGS_CAP])
+{
+	uint32_t first = KSK_NO_TAG;
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < p->keys.count; i++) {
+		const struct ksk_policy_key *k =
+			&c->table->keys[p->keys.first + i];
+
+		if (k->withdrawn != 0 || k->ds.algorithm != algorithm)
+			continue;
+		first = first == KSK_NO_TAG ? k->ds.tag : first;
+		if (len + 8 < TAGS_CAP)
+			len += (size_t)snprintf(out + len, TAGS_CAP - len,
+				"%s%u", len == 0 ? "" : ", ", k->ds.tag);
+	}
+	return first;
+}
+
+/* Until when a provider's keys must be there. */
+#define NEED_CAP 96
+static const char *
+need_words(const struct ksk_case *c, const struct ksk_policy_provider *p,
+	char out[NEED_CAP])
+{
+	char text[KSK_TIME_CAP];
+
+	if (p->state != KSK_PROVIDER_LEAVING)
+		(void)snprintf(out, NEED_CAP, "while it is %s",
+			p->state == KSK_PROVIDER_SERVING ? "serving"
+							 : "joining");
+	else if (p->gone == KSK_NEVER)
+		(void)snprintf(out, NEED_CAP,
+			"until zone-max-ttl after the policy's `gone`, which "
+			"is not stated yet");
+	else
+		(void)snprintf(out, NEED_CAP, "until %s",
+			ksk_time_text(text,
+				ksk_history_add(p->gone,
+					ksk_times_zone_wait(
+						&c->past, c->start))));
+	return out;
+}
+
+static void
+refuse_absent(struct ksk_case *c, const struct ksk_policy_provider *p,
+	unsigned algorithm)
+{
+	char name[KSK_ALGORITHM_CAP], tags[TAGS_CAP] = "", need[NEED_CAP];
+	uint32_t first = list_addable(c, p, algorithm, tags);
+
+	ksk_case_algorithm(name, algorithm);
+	need_words(c, p, need);
+	if (first == KSK_NO_TAG)
+		ksk_case_refuse(c, KSK_NO_TAG, p->name,
+			"no ZSK of algorithm %s of this provider is in the "
+			"set, and the policy lists none: its answers would not "
+			"validate; list one and add it to the set %s "
+			"(RFC 8901 2.1.1)%s%s",
+			name, need,
+			p->announced == 0 ? "" : "; its announcement ",
+			announcement_words(c, p));
+	else
+		ksk_case_refuse(c, first, p->name,
+			"no ZSK of algorithm %s of this provider is in the "
+			"set: its answers would not validate; add one that the "
+			"policy lists (%s) %s (RFC 8901 2.1.1)%s%s",
+			name, tags, need,
+			p->announced == 0 ? "" : "; its announcement ",
+			announcement_words(c, p));
+}
+
+/* The one of the provider's ZSKs in the set that has been there the longest. */
+static const struct ksk_case_key *
+oldest_of(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
+{
+	const struct ksk_case_key *oldest = NULL;
+
+	for (size_t i = 0; i < c->key_count; i++) {
+		const struct ksk_case_key *k = &c->key[i];
+
+		if (k->readable && k->key.algorithm == algorithm &&
+			ksk_case_is_data_key(c, k, provider) &&
+			(oldest == NULL || k->since.run < oldest->since.run))
+			oldest = k;
+	}
+	return oldest;
+}
+
+/* When the oldest may leave is for early-drop to say, of the set in effect. */
+static void
+refuse_many(
+	struct ksk_case *c, uint32_t provider, unsigned algorithm, size_t count)
+{
+	const struct ksk_policy_provider *p = &c->table->providers[provider];
+	const struct ksk_case_key *k = oldest_of(c, provider, algorithm);
+	char name[KSK_ALGORITHM_CAP], text[KSK_TIME_CAP];
+	uint64_t from = c->start;
+
+	if (k->number < c->past.history->key_count)
+		from = ksk_history_first_drop(c->table, c->zone,
+			c->candidate->history, c->start, k->number);
+	ksk_case_refuse(c, k->key.tag, p->name,
+		"%zu ZSKs of algorithm %s, at most %u (`max-keys`); remove "
+		"those no longer used: this one has been there the longest, "
+		"and may leave %s%s",
+		count, ksk_case_algorithm(name, algorithm), p->max_keys,
+		from == KSK_NEVER ? "once another has replaced it (`retired`)"
+				  : "from ",
+		from == KSK_NEVER ? "" : ksk_time_text(text, from));
+}
+
 static void
 check_present(struct ksk_case *c, uint32_t provider, unsigned algorithm)
 {
 	const struct ksk_policy_provider *p = &c->table->providers[provider];
 	size_t count = count_data_keys(c, provider, algorithm);
-	char text[KSK_ALGORITHM_CAP];
 
-	ksk_case_algorithm(text, algorithm);
 	if (count > p->max_keys)
-		ksk_case_refuse(c, KSK_NO_TAG, p->name,
-			"%zu ZSKs of algorithm %s, at most %u (`max-keys`); "
-			"remove the ones no longer used",
-			count, text, p->max_keys);
-	if (count != 0 || !ksk_case_is_needed(c, p) || is_suspended(c, p))
-		return;
-	ksk_case_refuse(c, KSK_NO_TAG, p->name,
-		"no ZSK of algorithm %s of this provider is in the set: its "
-		"answers would not validate; add one that the policy lists "
-		"(RFC 8901 2.1.1)%s%s",
-		text, p->announced == 0 ? "" : "; its announcement ",
-		announcement_words(c, p));
+		refuse_many(c, provider, algorithm, count);
+	if (count == 0 && ksk_case_is_needed(c, p) && !is_suspended(c, p))
+		refuse_absent(c, p, algorithm);
 }
 
 void

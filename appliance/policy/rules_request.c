@@ -99,19 +99,26 @@ check_length(struct ksk_case *c)
 {
 	const struct ksk_zone *z = c->zone;
 	uint64_t len = c->window.expiration - c->window.inception;
+	char when[KSK_TIME_CAP];
 
 	if (len > z->validity)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"the signature would be valid for %llu seconds, at "
-			"most %llu (`validity`); let it expire earlier",
+			"most %llu (`validity`); let it expire on %s or "
+			"earlier",
 			(unsigned long long)len,
-			(unsigned long long)z->validity);
+			(unsigned long long)z->validity,
+			ksk_time_text(
+				when, add(c->window.inception, z->validity)));
 	if (len < z->min_validity)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"the signature would be valid for %llu seconds, at "
-			"least %llu (`min-validity`); let it expire later",
+			"least %llu (`min-validity`); let it expire on %s or "
+			"later",
 			(unsigned long long)len,
-			(unsigned long long)z->min_validity);
+			(unsigned long long)z->min_validity,
+			ksk_time_text(when,
+				add(c->window.inception, z->min_validity)));
 }
 
 /*
@@ -125,14 +132,16 @@ check_remaining(struct ksk_case *c)
 	uint64_t ttl = c->rrset->ttl > c->zone->ttl ? c->rrset->ttl
 						    : c->zone->ttl;
 	uint64_t least = add(c->start, ttl + c->zone->propagation);
+	char when[KSK_TIME_CAP];
 
 	if (c->window.expiration > least)
 		return;
 	ksk_case_refuse(c, KSK_NO_TAG, NULL,
 		"too little of the signature would be left (min-remaining = "
-		"TTL + propagation = %llu seconds); let it expire later "
-		"(RFC 6781 4.4.2)",
-		(unsigned long long)(ttl + c->zone->propagation));
+		"TTL + propagation = %llu seconds); let it expire later than "
+		"%s (RFC 6781 4.4.2)",
+		(unsigned long long)(ttl + c->zone->propagation),
+		ksk_time_text(when, least));
 }
 
 /* A parent tells the newer of two CDS sets by their inceptions (RFC 7344 4.1,
@@ -194,7 +203,7 @@ ksk_rule_previous(struct ksk_case *c)
 {
 	const struct ksk_sign *sign = c->candidate->sign;
 	const struct ksk_history_answer *head;
-	char want[2 * KSK_HASH_LEN + 1];
+	char want[2 * KSK_HASH_LEN + 1], when[KSK_TIME_CAP];
 	uint8_t none[KSK_HASH_LEN] = {0};
 
 	if (!sign->has_previous || !c->has_history)
@@ -206,12 +215,19 @@ ksk_rule_previous(struct ksk_case *c)
 	ksk_hex_write(
 		ksk_span_of(head == NULL ? none : head->hash, KSK_HASH_LEN),
 		want, sizeof(want));
-	ksk_case_refuse(c, KSK_NO_TAG, NULL,
-		"`previous` is not the hash of the zone's last answer of this "
-		"type, %s: somebody else has changed it since; read the last "
-		"answer (kskctl last-answer), make the change again from "
-		"there",
-		want);
+	if (head == NULL)
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"`previous` names an answer, but none of this type is "
+			"known for the zone; leave it out, or send zeroes");
+	else
+		ksk_case_refuse(c, KSK_NO_TAG, NULL,
+			"`previous` is not the hash of the zone's last answer "
+			"of this type, that of record %llu, released on %s, "
+			"%s: somebody else has changed it since; read the last "
+			"answer (kskctl last-answer), make the change again "
+			"from there",
+			(unsigned long long)(head->seq / KSK_SEQ_PER_RECORD),
+			ksk_time_text(when, head->released), want);
 }
 
 /* Whether `supersedes` names an answer. Marks it in the schedule, whose other
@@ -249,6 +265,7 @@ ksk_rule_supersedes(struct ksk_case *c)
 {
 	const struct ksk_sign *sign = c->candidate->sign;
 	uint64_t newer = KSK_NEVER; /* least start of those passed */
+	char when[KSK_TIME_CAP];
 	size_t named = 0;
 	struct ksk_walk w;
 
@@ -267,10 +284,12 @@ ksk_rule_supersedes(struct ksk_case *c)
 		}
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"this set starts before the answer of record %llu, "
-			"which is signed already, and would replace it; name "
-			"it in `supersedes`, or let this set start later",
+			"which is signed already and starts at %s, and would "
+			"replace it; name it in `supersedes`, or let this set "
+			"start later than it",
 			(unsigned long long)(w.answer->seq /
-				KSK_SEQ_PER_RECORD));
+				KSK_SEQ_PER_RECORD),
+			ksk_time_text(when, w.start));
 	}
 	if (named < sign->supersede_count && c->candidate->chain == NULL)
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,

@@ -54,13 +54,14 @@ check_overlap(struct ksk_case *c, const struct ksk_history_answer *before)
 {
 	uint64_t least = ksk_history_add(c->by, before->ttl);
 	char here[KSK_TIME_CAP], there[KSK_TIME_CAP], ends[KSK_TIME_CAP];
+	char sooner[KSK_DURATION_CAP];
 
 	ksk_time_text(here, c->window.inception);
 	if (c->window.inception <= before->inception) {
 		ksk_case_refuse(c, KSK_NO_TAG, NULL,
 			"the bundle begins at %s, not later than the one "
-			"before it of its type, at %s; bundles of one type "
-			"rise",
+			"before it of its type, at %s; let it begin later: "
+			"bundles of one type rise",
 			here, ksk_time_text(there, before->inception));
 		return;
 	}
@@ -68,11 +69,12 @@ check_overlap(struct ksk_case *c, const struct ksk_history_answer *before)
 		return;
 	ksk_case_refuse(c, KSK_NO_TAG, NULL,
 		"the bundle begins at %s, but the one before it expires at "
-		"%s; caches may hold that one until %s (inception-offset, "
-		"propagation and TTL behind the inception): let it expire "
-		"later, or this one begin earlier",
+		"%s, and caches may hold that one until %s (inception-offset, "
+		"propagation and TTL behind the inception): let it expire then "
+		"or later, or this one begin %s earlier",
 		here, ksk_time_text(ends, before->expiration),
-		ksk_time_text(there, least));
+		ksk_time_text(there, least),
+		ksk_duration_text(sooner, least - before->expiration));
 }
 
 void

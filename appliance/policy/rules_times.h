@@ -87,6 +87,17 @@ uint64_t ksk_times_cov(const struct ksk_times *times, uint32_t key);
 uint64_t ksk_times_run(const struct ksk_times *times, uint32_t key,
 	uint64_t last, uint64_t *out_by);
 
+/* Both of a key of the set that is judged. */
+struct ksk_since {
+	uint64_t cov; /* cov(k) */
+	uint64_t run; /* seq of the answer that began its run, as above */
+};
+
+/* Finds them for all keys of a set, KSK_RDATA_COUNT_MAX at most, in one walk.
+ * A key KSK_HISTORY_NO_KEY is of no set. */
+void ksk_times_since(const struct ksk_times *times, const uint32_t *key,
+	size_t count, struct ksk_since *out);
+
 /* zone-max-ttl and parent-ds-ttl: the largest of today's value and every older
  * value v that was unloaded at u with at < u + v. */
 uint64_t ksk_times_zone_wait(const struct ksk_times *times, uint64_t at);
@@ -126,7 +137,8 @@ bool ksk_prior_has(const struct ksk_prior *prior, const struct ksk_walk *walk);
 /*
  * The earliest moment at which caches could have held nothing but sets with
  * the key (TIMING.md, early-drop (b)): the least, over prior answers that list
- * it, of the greatest gone() of those before that lack it.
+ * it, of the greatest gone() of those before that lack it. KSK_NEVER: none
+ * lists it.
  */
 uint64_t ksk_times_usable(const struct ksk_times *times,
 	const struct ksk_prior *prior, uint32_t key);

@@ -17,7 +17,7 @@
  * (ksk_history_droppable): about 16 changes a day fit. */
 #define KSK_TIMELINE_ANSWER_MAX 512u
 #define KSK_TIMELINE_MEMBER_MAX 8192u
-#define KSK_TIMELINE_KEY_MAX 512u
+#define KSK_TIMELINE_KEY_MAX KSK_HISTORY_KEY_MAX
 #define KSK_TIMELINE_DS_MAX 2048u
 #define KSK_TIMELINE_PARENT_MAX 64u
 #define KSK_TIMELINE_WAIT_MAX 32u

@@ -66,8 +66,8 @@ test_rule_ksk_present_refuses(void **state)
 	load_policy((struct parts){.ksk = TWO_KSKS("", AHEAD)});
 	set_of("KSK1 KSK2 ZSKA ZSKB");
 	expect_refusal("ksk-present",
-		"\"two\" does not stand at that time (`from` is "
-		"2027-01-15T08:00:01Z)",
+		"\"two\" does not stand at 2027-01-15T08:00:00Z, when this "
+		"set starts (`from` is 2027-01-15T08:00:01Z)",
 		"");
 	load_policy((struct parts){
 		.ksk = TWO_KSKS(PAST, ""), .parent = PARENT("\"@KSK2@\"")});
