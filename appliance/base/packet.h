@@ -51,7 +51,9 @@
 	X(KSK_LNK_ANCHOR_READ, 0x38)    /* signer → worker                */ \
 	X(KSK_LNK_ANCHOR_FOUND, 0x39)   /* worker → signer                */ \
 	X(KSK_LNK_ANCHOR_WRITE, 0x3a)   /* signer → worker                */ \
-	X(KSK_LNK_ANCHOR_WRITTEN, 0x3b) /* worker → signer                */
+	X(KSK_LNK_ANCHOR_WRITTEN, 0x3b) /* worker → signer                */ \
+	X(KSK_ADM_UNLOCK, 0x40)         /* kskadm → kskd packet_unlock.h  */ \
+	X(KSK_ADM_UNLOCKED, 0x41)       /* kskd → kskadm                  */
 
 enum ksk_packet {
 #define X(name, nr) name = (nr),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "appliance/base/packet_unlock.h"
 #include "appliance/base/start.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -170,6 +171,24 @@ try_audit(uint16_t nr, struct ksk_span packet, struct ksk_wire body)
 		same(packet, &out);
 }
 
+/* What comes from kskadm, and what goes back. */
+static void
+try_unlock(struct ksk_span packet)
+{
+	struct ksk_buf out = ksk_buf_of(room, sizeof room);
+	struct ksk_unlock ask;
+	struct ksk_unlocked answer;
+
+	if (ksk_unlock_read(packet, &ask) == KSK_OK) {
+		must(ksk_unlock_write_head(&ask, &out));
+		must(ksk_buf_put(&out, ask.pin.data, ask.pin.len));
+		same(packet, &out);
+	} else if (ksk_unlocked_read(packet, &answer) == KSK_OK) {
+		must(ksk_unlocked_write(&answer, &out));
+		same(packet, &out);
+	}
+}
+
 static void
 try_start(struct ksk_span packet)
 {
@@ -203,6 +222,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (nr == KSK_CTL_START)
 		try_start(packet);
+	else if (nr >= KSK_ADM_UNLOCK)
+		try_unlock(packet);
 	else if (nr >= KSK_LNK_AUDIT_ASK)
 		try_audit(nr, packet, body);
 	else if (nr >= KSK_LNK_REQUESTS && nr != KSK_LNK_PINS)
