@@ -58,7 +58,8 @@ ksk_state_ended_by(unsigned state)
 	case KSK_STATE_TOKEN_DOWN:
 		return "the token: its workers are started again by themselves";
 	case KSK_STATE_LOCKED:
-		return "the right PIN at the appliance, then a reload";
+		return "the right PIN at the appliance: typed, or in its "
+		       "source and then a reload";
 	case KSK_STATE_KEY_MISSING:
 		return "making or naming the right key at the appliance";
 	case KSK_STATE_CLOCK_HOLD:

@@ -101,6 +101,7 @@ ksk_verb ksk_verb_init, ksk_verb_tls_init, ksk_verb_tls_pin,
 	ksk_verb_key_allow, ksk_verb_backup_recipient, ksk_verb_key_backup,
 	ksk_verb_key_restore, ksk_verb_keymap_show, ksk_verb_policy_check,
 	ksk_verb_ceremony, ksk_verb_accept_clock, ksk_verb_accept_restore,
-	ksk_verb_journal_check, ksk_verb_journal_prune, ksk_verb_authority;
+	ksk_verb_journal_check, ksk_verb_journal_prune, ksk_verb_authority,
+	ksk_verb_unlock;
 
 #endif

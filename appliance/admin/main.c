@@ -42,6 +42,13 @@ static const struct verb {
 		"from --pin-file, or is typed; --generate-pin makes a random "
 		"one in the configured file\nand a random SO PIN beside it "
 		"(.so): keep that one elsewhere.\n"},
+	{"unlock", "", ksk_verb_unlock, "NAME [--pin-file FILE] [--pin-reset]",
+		"hand kskd the PIN of a token",
+		"For a token with pin: {prompt: yes}. Waits for the first "
+		"login and says what became of it.\nA PIN that the token "
+		"refuses is forgotten; type it again. --pin-reset says that "
+		"the token's\nown lock has been taken off with its vendor's "
+		"tool.\n"},
 	{"key", "generate", ksk_verb_key_generate,
 		"--token NAME (--zone ZONE --algorithm N [--bits N] "
 		"[--extractable] | --audit) [--label LABEL] "

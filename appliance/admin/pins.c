@@ -13,6 +13,11 @@
 
 #define FILE_WAIT_MS 5000u
 
+/* What writes to a pipe may ask a person first. */
+#define PIPE_WAIT_MS 60000u
+
+#define STANDARD_INPUT "-"
+
 /* 32 characters: five bits of a random byte each. */
 static const char alphabet[] = "abcdefghjkmnpqrstuvwxyz023456789";
 _Static_assert(sizeof(alphabet) - 1 == 32, "one character per five bits");
@@ -47,9 +52,36 @@ ksk_pins_random(size_t len, struct ksk_pin **out_pin)
 	return KSK_EXIT_OK;
 }
 
+/* A terminal would show what is typed, and has no end. */
+static enum ksk_exit
+from_pipe(struct ksk_pin **out_pin)
+{
+	struct ksk_fault fault = {""};
+	struct ksk_pin *pin = NULL;
+	enum ksk_exit code;
+	enum ksk_err r;
+
+	if (isatty(STDIN_FILENO) != 0) {
+		ksk_say("standard input is a terminal; without --pin-file the "
+			"PIN is asked for and not shown");
+		return KSK_EXIT_PIN_SOURCE;
+	}
+	if ((code = new_pin(&pin)) != KSK_EXIT_OK)
+		return code;
+	r = ksk_pin_read_fd(pin, STDIN_FILENO, PIPE_WAIT_MS, &fault);
+	if (r != KSK_OK) {
+		ksk_pin_free(&pin);
+		return ksk_fail(KSK_EXIT_PIN_SOURCE, r, &fault);
+	}
+	*out_pin = pin;
+	return KSK_EXIT_OK;
+}
+
 enum ksk_exit
 ksk_pins_file(const char *path, struct ksk_pin **out_pin)
 {
+	if (strcmp(path, STANDARD_INPUT) == 0)
+		return from_pipe(out_pin);
 	struct ksk_fault fault = {""};
 	struct ksk_pin *pin = NULL;
 	int fd = -1;

@@ -19,7 +19,8 @@
 enum ksk_exit ksk_pins_user(const struct ksk_config_token *token,
 	const char *file, bool fresh, struct ksk_pin **out_pin);
 
-/* Reads a PIN from a file that is safe to trust. Errors as above. */
+/* Reads a PIN from a file that is safe to trust, or from standard input, which
+ * is called "-" and must be no terminal. Errors as above. */
 enum ksk_exit ksk_pins_file(const char *path, struct ksk_pin **out_pin);
 
 /* Asks the terminal. what: "SO PIN of main". Errors as above. */

@@ -7,7 +7,9 @@
  *	procs.c    starts, ends, restarts processes
  *	links.c    makes links when both ends are ready
  *	control.c  packets from and to children
- *	workers.c  logins, PIN marks, token states
+ *	workers.c  logins, token states
+ *	locked.c   tokens that wait for a PIN, PIN marks
+ *	unlock.c   PINs that are typed
  *	reload.c   SIGHUP
  *	compile.c  runs of kskd-policy for the signer
  *	stop.c     SIGTERM, and the way out of a start that fails
@@ -107,6 +109,23 @@ struct ksk_compile {
 	uint8_t waiting_kind;
 };
 
+/* Connections of kskadm unlock at one time: people type. */
+#define KSK_UNLOCK_PEER_MAX 4u
+
+struct ksk_unlock_peer {
+	int fd; /* -1: nobody */
+	uid_t uid;
+	bool asked;     /* its PIN is being tried … */
+	uint16_t token; /* … at this token */
+	uint64_t until_ms;
+};
+
+/* Where PINs are handed in (unlock.h). */
+struct ksk_unlock_desk {
+	int listen_fd; /* -1: no token's PIN is typed */
+	struct ksk_unlock_peer peer[KSK_UNLOCK_PEER_MAX];
+};
+
 struct ksk_stop {
 	bool on;
 	int code; /* kskd's exit code */
@@ -137,6 +156,7 @@ struct kskd {
 	bool up;          /* frontend and signer have been ready */
 	struct ksk_reload reload;
 	struct ksk_compile compile;
+	struct ksk_unlock_desk unlock;
 	struct ksk_stop stop;
 	uint8_t packet[KSK_PACKET_MAX];  /* received */
 	uint8_t sending[KSK_PACKET_MAX]; /* to be sent */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * kskd - the supervisor: configuration, descriptors, links, start, restart,
- * stop. It reads no byte from outside, and from its children only packets of
- * fixed forms. main is the checklist, loop is the rest of its life.
+ * stop. It reads no byte from outside, and from its children, and from root
+ * where PINs are typed, only packets of fixed forms. main is the checklist,
+ * loop is the rest of its life.
  */
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
@@ -15,6 +16,7 @@
 #include "appliance/supervisor/rights.h"
 #include "appliance/supervisor/spawn.h"
 #include "appliance/supervisor/stop.h"
+#include "appliance/supervisor/unlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,6 +162,16 @@ open_listener(struct kskd *k)
 		: give_up(KSK_EXIT_LISTEN, &fault);
 }
 
+static int
+open_unlock(struct kskd *k)
+{
+	struct ksk_fault fault;
+
+	return ksk_unlock_open(k, &fault) == KSK_OK
+		? KSK_EXIT_OK
+		: give_up(KSK_EXIT_FILE, &fault);
+}
+
 static void
 warn_not_separated(void)
 {
@@ -233,7 +245,9 @@ wait_ms(const struct kskd *k, uint64_t now_ms)
 {
 	const uint64_t next = earliest(ksk_procs_next(k),
 		earliest(ksk_compile_next(k),
-			earliest(ksk_reload_next(k), ksk_stop_next(k))));
+			earliest(ksk_unlock_next(k),
+				earliest(ksk_reload_next(k),
+					ksk_stop_next(k)))));
 
 	if (next == KSK_NO_MS)
 		return -1;
@@ -245,7 +259,8 @@ wait_ms(const struct kskd *k, uint64_t now_ms)
 #define POLL_SIGNALS 0u
 #define POLL_POLICY 1u
 #define POLL_COMPILE 2u
-#define POLL_PROC 3u /* the first of them */
+#define POLL_UNLOCK 3u                                /* the first of them */
+#define POLL_PROC (POLL_UNLOCK + KSK_UNLOCK_POLL_MAX) /* the first of them */
 
 static void
 poll_once(struct kskd *k)
@@ -259,6 +274,7 @@ poll_once(struct kskd *k)
 		.fd = reading ? k->reload.run.fault_fd : -1, .events = POLLIN};
 	fds[POLL_COMPILE] = (struct pollfd){
 		.fd = k->compile.run.fault_fd, .events = POLLIN};
+	ksk_unlock_poll(k, &fds[POLL_UNLOCK]);
 	for (size_t i = 0; i < k->proc_count; i++)
 		fds[POLL_PROC + i] = (struct pollfd){
 			.fd = k->proc[i].control.fd, .events = POLLIN};
@@ -273,6 +289,7 @@ poll_once(struct kskd *k)
 		if (fds[POLL_PROC + i].revents != 0)
 			ksk_control_receive(k, &k->proc[i]);
 	}
+	ksk_unlock_receive(k, &fds[POLL_UNLOCK]);
 	if (fds[POLL_SIGNALS].revents != 0)
 		read_signals(k);
 }
@@ -290,6 +307,7 @@ loop(struct kskd *k)
 			return;
 		ksk_reload_run(k, now_ms);
 		ksk_compile_run(k, now_ms);
+		ksk_unlock_run(k, now_ms);
 		ksk_procs_run(k, now_ms);
 		poll_once(k);
 	}
@@ -298,6 +316,7 @@ loop(struct kskd *k)
 static int
 leave(struct kskd *k, int code)
 {
+	ksk_unlock_close(k);
 	ksk_settings_free(&k->reload.next);
 	ksk_settings_free(&k->settings);
 	ksk_file_close(&k->listen_fd);
@@ -318,6 +337,7 @@ main(int argc, char *argv[])
 		return code;
 	ksk_log_init("kskd", KSK_LOG_INFO);
 	k->lock_fd = k->listen_fd = k->signal_fd = -1;
+	ksk_unlock_init(k);
 	if (ksk_rights_begin(&fault) != KSK_OK)
 		return give_up(KSK_EXIT_INTERNAL, &fault);
 	/* No configuration file of OpenSSL's is read. */
@@ -332,6 +352,7 @@ main(int argc, char *argv[])
 	}
 	if ((code = lock_state(k)) != KSK_EXIT_OK ||
 		(code = open_listener(k)) != KSK_EXIT_OK ||
+		(code = open_unlock(k)) != KSK_EXIT_OK ||
 		(code = drop_rights()) != KSK_EXIT_OK ||
 		(code = open_signals(k)) != KSK_EXIT_OK)
 		return leave(k, code);

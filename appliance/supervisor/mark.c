@@ -93,18 +93,22 @@ bool
 ksk_mark_stands(const char *state, const char *token, const char *identity,
 	char out_reason[KSK_LABEL_CAP])
 {
+	const bool typed = strcmp(identity, KSK_PIN_IDENTITY_TYPED) == 0;
 	char path[MARK_PATH_CAP], text[MARK_TEXT_CAP];
 	const size_t len = strlen(identity);
+	const char *reason;
 
 	out_reason[0] = '\0';
 	mark_path(path, state, token, "");
 	if (!read_mark(path, text))
 		return errno != ENOENT;
-	if (strncmp(text, identity, len) != 0 ||
-		strncmp(text + len, REASON, strlen(REASON)) != 0)
+	if (strncmp(text, identity, len) != 0)
+		return false;
+	reason = typed ? strstr(text, REASON) : text + len;
+	if (reason == NULL || strncmp(reason, REASON, strlen(REASON)) != 0)
 		return false;
 	snprintf(out_reason, KSK_LABEL_CAP, "%.*s", (int)KSK_LABEL_CAP - 1,
-		text + len + strlen(REASON));
+		reason + strlen(REASON));
 	return true;
 }
 

@@ -17,8 +17,9 @@
 KSK_MUST_USE enum ksk_err ksk_mark_write(const char *state, const char *token,
 	const char *identity, const char *reason, struct ksk_fault *fault);
 
-/* Returns true if a mark stands for this very source. out_reason: the mark's
- * word, or "". A mark that can't be read stands. */
+/* Returns true if a mark stands for this very source; with
+ * KSK_PIN_IDENTITY_TYPED, if it is of any PIN that was typed. out_reason: the
+ * mark's word, or "". A mark that can't be read stands. */
 bool ksk_mark_stands(const char *state, const char *token, const char *identity,
 	char out_reason[KSK_LABEL_CAP]);
 

@@ -11,10 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* The PIN, a line end, and one byte that shows that it is longer. */
-#define ROOM_LEN (KSK_PIN_SOURCE_MAX + 3u)
+/* Read of a file: the PIN, a line end, and one byte that shows that it is
+ * longer. */
+#define READ_LEN (KSK_PIN_SOURCE_MAX + 3u)
+#define ROOM_LEN KSK_PIN_SOURCE_ROOM
+_Static_assert(READ_LEN <= ROOM_LEN, "a PIN file fits the page");
 
 static uint8_t *
 new_page(void)
@@ -44,6 +48,39 @@ ksk_pin_source_wipe(struct ksk_pin_source *source)
 	*source = (struct ksk_pin_source){.page = NULL};
 }
 
+enum ksk_err
+ksk_pin_source_new(struct ksk_pin_source *out, struct ksk_fault *fault)
+{
+	uint8_t *page = new_page();
+
+	if (page == NULL) {
+		ksk_fault_set(fault,
+			"no memory can be locked for a PIN: %s; raise "
+			"LimitMEMLOCK",
+			strerror(errno));
+		return KSK_ERR_NO_MEMORY;
+	}
+	*out = (struct ksk_pin_source){.page = page};
+	return KSK_OK;
+}
+
+void
+ksk_pin_source_settle(struct ksk_pin_source *source, struct ksk_span pin)
+{
+	struct timespec now = {.tv_sec = 0};
+
+	if (pin.len > KSK_PIN_SOURCE_MAX)
+		abort();
+	memmove(source->page, pin.data, pin.len);
+	ksk_wipe(source->page + pin.len, ROOM_LEN - pin.len);
+	source->len = pin.len;
+	/* A name for the moment, not a time that anything is decided by. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(source->identity, sizeof source->identity,
+		KSK_PIN_IDENTITY_TYPED "%jd.%09ld", (intmax_t)now.tv_sec,
+		now.tv_nsec);
+}
+
 static enum ksk_err
 source_path(const struct ksk_config_token *token, char *out, size_t out_cap,
 	struct ksk_fault *fault)
@@ -71,11 +108,7 @@ source_path(const struct ksk_config_token *token, char *out, size_t out_cap,
 	case KSK_PIN_PROMPT:
 		break;
 	}
-	ksk_fault_set(fault,
-		"token %s wants its PIN typed, which a service can't ask for; "
-		"use pin: {file: /path} or {credential: NAME}",
-		token->name);
-	return KSK_ERR_BAD_INPUT;
+	abort(); /* it has no path */
 }
 
 static bool
@@ -94,13 +127,13 @@ set_identity(int fd, char out[KSK_PIN_IDENTITY_CAP])
 	return true;
 }
 
-/* Reads up to ROOM_LEN bytes. */
+/* Reads up to READ_LEN bytes. */
 static bool
 read_page(int fd, struct ksk_pin_source *source)
 {
-	while (source->len < ROOM_LEN) {
+	while (source->len < READ_LEN) {
 		const ssize_t n = read(
-			fd, source->page + source->len, ROOM_LEN - source->len);
+			fd, source->page + source->len, READ_LEN - source->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -146,15 +179,10 @@ read_source(const char *path, int fd, struct ksk_pin_source *source,
 	struct ksk_fault *fault)
 {
 	const char *oddity;
+	const enum ksk_err err = ksk_pin_source_new(source, fault);
 
-	source->page = new_page();
-	if (source->page == NULL) {
-		ksk_fault_set(fault,
-			"no memory can be locked for the PIN of %s: %s; raise "
-			"LimitMEMLOCK",
-			path, strerror(errno));
-		return KSK_ERR_NO_MEMORY;
-	}
+	if (err != KSK_OK)
+		return err;
 	if (!read_page(fd, source) || !set_identity(fd, source->identity)) {
 		ksk_fault_set(fault, "PIN file %s can't be read: %s", path,
 			strerror(errno));
@@ -178,6 +206,8 @@ ksk_pin_source_read(const struct ksk_config_token *token,
 	enum ksk_err err;
 	int fd;
 
+	if (token->pin_kind == KSK_PIN_PROMPT)
+		return KSK_OK;
 	if ((err = source_path(token, path, sizeof path, fault)) != KSK_OK ||
 		(err = ksk_open_trusted(path, "PIN file", true, &fd, fault)) !=
 			KSK_OK)
@@ -198,6 +228,8 @@ ksk_pin_source_pipe(const struct ksk_pin_source *source, int *out_fd)
 	int fds[2];
 	ssize_t n;
 
+	if (source->page == NULL)
+		abort(); /* no worker starts without a PIN */
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return KSK_ERR_IO;
 	/* 256 bytes always fit an empty pipe. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pin_source - a token's PIN in locked memory of kskd, and the identity of the
- * file it came from. The PIN goes nowhere but into a pipe for a starting
- * worker. The identity never holds anything that is derived from the PIN.
- * Tests: tests/integration/test_supervisor.py
+ * file it came from, or of the moment when it was typed. The PIN goes nowhere
+ * but into a pipe for a starting worker. The identity never holds anything
+ * that is derived from the PIN.
+ * Tests: tests/integration/test_supervisor.py, tests/integration/test_unlock.py
  */
 #ifndef KSK_SUPERVISOR_PIN_SOURCE_H
 #define KSK_SUPERVISOR_PIN_SOURCE_H
@@ -17,7 +18,14 @@
  * Equal texts: the same source, unchanged. */
 #define KSK_PIN_IDENTITY_CAP 192u
 
-/* Zero it before use. page: locked memory, owned. */
+/* What the identity of a typed PIN begins with, and no other one. */
+#define KSK_PIN_IDENTITY_TYPED "typed="
+
+/* Bytes at page. */
+#define KSK_PIN_SOURCE_ROOM 4096u
+
+/* Zero it before use. page: locked memory, owned; NULL while there is no
+ * PIN. */
 struct ksk_pin_source {
 	uint8_t *page;
 	size_t len;
@@ -27,14 +35,24 @@ struct ksk_pin_source {
 /*
  * Reads a token's PIN. One line end (LF or CRLF) at the end is cut off,
  * nothing else.
- * out: owned, ksk_pin_source_wipe. Unchanged on failure.
- * KSK_ERR_BAD_INPUT: empty, a zero byte or a further line inside, too long, or
- * a kind of source that a service can't have; KSK_ERR_NOT_FOUND,
- * KSK_ERR_PERMISSION, KSK_ERR_IO, KSK_ERR_NO_MEMORY; all with fault.
+ * out: owned, ksk_pin_source_wipe; stays empty for a PIN that is typed.
+ * Unchanged on failure.
+ * KSK_ERR_BAD_INPUT: empty, a zero byte or a further line inside, too long;
+ * KSK_ERR_NOT_FOUND, KSK_ERR_PERMISSION, KSK_ERR_IO, KSK_ERR_NO_MEMORY; all
+ * with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_pin_source_read(
 	const struct ksk_config_token *token, struct ksk_pin_source *out,
 	struct ksk_fault *fault);
+
+/* Makes a source with a page of zeroes, for a packet with a PIN to be received
+ * into. KSK_ERR_NO_MEMORY with fault; out: unchanged then. */
+KSK_MUST_USE enum ksk_err ksk_pin_source_new(
+	struct ksk_pin_source *out, struct ksk_fault *fault);
+
+/* Makes bytes of the page the PIN, typed now, and wipes all others. pin: in the
+ * page, at most KSK_PIN_SOURCE_MAX. */
+void ksk_pin_source_settle(struct ksk_pin_source *source, struct ksk_span pin);
 
 /* Wipes, unlocks and frees; accepts a zeroed source. */
 void ksk_pin_source_wipe(struct ksk_pin_source *source);

@@ -9,6 +9,7 @@
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/notify.h"
 #include "appliance/supervisor/procs.h"
+#include "appliance/supervisor/unlock.h"
 #include "appliance/supervisor/workers.h"
 
 #include <signal.h>
@@ -133,10 +134,12 @@ static void
 commit(struct kskd *k)
 {
 	char before[KSK_TOKEN_MAX][KSK_PIN_IDENTITY_CAP];
+	struct ksk_fault fault = {""};
 
 	for (size_t i = 0; i < KSK_TOKEN_MAX; i++)
 		memcpy(before[i], k->settings.pin[i].identity,
 			KSK_PIN_IDENTITY_CAP);
+	ksk_settings_keep_typed(&k->settings, &k->reload.next);
 	ksk_settings_free(&k->settings);
 	k->settings = k->reload.next;
 	ksk_settings_init(&k->reload.next);
@@ -152,6 +155,9 @@ commit(struct kskd *k)
 		ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
 	}
 	ksk_workers_sources(k, before);
+	if (ksk_unlock_open(k, &fault) != KSK_OK)
+		ksk_log(KSK_LOG_ERROR, "unlock-closed", fault.text,
+			(const char *)NULL);
 	ksk_log(KSK_LOG_INFO, "reload-done", "the new files are in use",
 		(const char *)NULL);
 	end_reload(k);

@@ -183,6 +183,19 @@ ksk_settings_load(
 	return check_journal(out, fault);
 }
 
+void
+ksk_settings_keep_typed(struct ksk_settings *now, struct ksk_settings *next)
+{
+	/* The tokens are the same ones: another list takes a restart. */
+	for (uint16_t i = 0; i < now->config.token_count; i++) {
+		if (now->config.token[i].pin_kind != KSK_PIN_PROMPT ||
+			next->config.token[i].pin_kind != KSK_PIN_PROMPT)
+			continue;
+		next->pin[i] = now->pin[i];
+		now->pin[i] = (struct ksk_pin_source){.page = NULL};
+	}
+}
+
 static bool
 same_user(struct ksk_config_user a, struct ksk_config_user b)
 {

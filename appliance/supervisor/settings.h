@@ -40,6 +40,11 @@ void ksk_settings_free(struct ksk_settings *s);
 KSK_MUST_USE enum ksk_exit ksk_settings_load(
 	const char *path, struct ksk_settings *out, struct ksk_fault *fault);
 
+/* Gives the PINs that were typed to the settings that come next, for tokens
+ * whose PIN is typed in both. */
+void ksk_settings_keep_typed(
+	struct ksk_settings *now, struct ksk_settings *next);
+
 /* Returns NULL, or the name of the first key that differs and can't be changed
  * by a reload. */
 const char *ksk_settings_fixed(

@@ -11,6 +11,7 @@
 #include "appliance/supervisor/notify.h"
 #include "appliance/supervisor/procs.h"
 #include "appliance/supervisor/reload.h"
+#include "appliance/supervisor/unlock.h"
 
 /* Which kind stops at which stage, and when the next stage begins at the
  * latest, counted from the beginning. */
@@ -59,6 +60,7 @@ ksk_stop_begin(struct kskd *k, int code)
 		(const char *)NULL);
 	ksk_notify("STOPPING=1");
 	ksk_file_close(&k->listen_fd);
+	ksk_unlock_close(k);
 	ksk_reload_stop(k);
 	enter_stage(k, 0);
 }

@@ -9,7 +9,8 @@
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/death.h"
 #include "appliance/supervisor/files.h"
-#include "appliance/supervisor/mark.h"
+#include "appliance/supervisor/locked.h"
+#include "appliance/supervisor/unlock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,6 @@
 
 /* A token that is back must be found within five seconds. */
 #define LOGIN_BACKOFF_MAX_MS 3000u
-
-#define REMEDY \
-	"; when the PIN is right, rewrite or touch its source, then reload kskd"
 
 static const struct ksk_config_token *
 config_of(const struct kskd *k, uint16_t token)
@@ -58,9 +56,8 @@ ksk_workers_tell_signer(struct kskd *k)
 		tell_signer(k, i);
 }
 
-/* Returns true if a worker of the token is logged in. */
-static bool
-has_login(const struct kskd *k, uint16_t index)
+bool
+ksk_workers_has_login(const struct kskd *k, uint16_t index)
 {
 	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++) {
 		const struct ksk_proc *proc = &k->proc[i];
@@ -77,7 +74,7 @@ static void
 review(struct kskd *k, uint16_t index)
 {
 	struct ksk_token_state *token = &k->token[index];
-	const bool ready = has_login(k, index) ||
+	const bool ready = ksk_workers_has_login(k, index) ||
 		token->trouble == KSK_STATE_READY;
 	const enum ksk_state state = ready ? KSK_STATE_READY : token->trouble;
 	const char *why = ready ? "" : token->why;
@@ -94,8 +91,8 @@ review(struct kskd *k, uint16_t index)
 	tell_signer(k, index);
 }
 
-static void
-set_trouble(struct kskd *k, uint16_t index, enum ksk_state trouble,
+void
+ksk_workers_trouble(struct kskd *k, uint16_t index, enum ksk_state trouble,
 	enum ksk_err err, const char *why)
 {
 	struct ksk_token_state *token = &k->token[index];
@@ -104,74 +101,7 @@ set_trouble(struct kskd *k, uint16_t index, enum ksk_state trouble,
 	token->err = (uint8_t)-err;
 	snprintf(token->why, sizeof token->why, "%s", why);
 	review(k, index);
-}
-
-/* Why a token is locked, from the word of its mark. */
-static const char *
-reason_text(const char *word)
-{
-	if (strcmp(word, "pin-wrong") == 0)
-		return "the token refused the PIN" REMEDY;
-	if (strcmp(word, "pin-locked") == 0)
-		return "the token has locked the PIN; unlock it with the "
-		       "vendor's tool" REMEDY;
-	if (strcmp(word, "pin-unfit") == 0)
-		return "the PIN can't be used with this token" REMEDY;
-	return "two logins in a row ended without an answer, each may have "
-	       "been a refused PIN" REMEDY;
-}
-
-static enum ksk_err
-reason_err(const char *word)
-{
-	if (strcmp(word, "pin-locked") == 0)
-		return KSK_ERR_PIN_LOCKED;
-	return strcmp(word, "pin-wrong") == 0 ? KSK_ERR_PIN_WRONG
-					      : KSK_ERR_TOKEN;
-}
-
-static void
-lock_token(struct kskd *k, uint16_t index, const char *word, const char *detail)
-{
-	struct ksk_fault fault = {""};
-	char why[KSK_FAULT_CAP];
-
-	k->token[index].locked = true;
-	ksk_log(KSK_LOG_ERROR, "pin-refused",
-		"no login is tried any more until the PIN's source changes",
-		"token", config_of(k, index)->name, "reason", word,
-		(const char *)NULL);
-	if (ksk_mark_write(k->settings.config.state, config_of(k, index)->name,
-		    k->settings.pin[index].identity, word, &fault) != KSK_OK)
-		ksk_log(KSK_LOG_ERROR, "mark-not-written", fault.text, "token",
-			config_of(k, index)->name, (const char *)NULL);
-	if (detail[0] == '\0')
-		snprintf(why, sizeof why, "%s", reason_text(word));
-	else
-		snprintf(why, sizeof why, "%.*s (%.*s)", 300, reason_text(word),
-			300, detail);
-	set_trouble(k, index, KSK_STATE_LOCKED, reason_err(word), why);
-}
-
-/* Takes a mark that stands, or clears one for another source. */
-static void
-look_at_mark(struct kskd *k, uint16_t index)
-{
-	const char *name = config_of(k, index)->name;
-	const char *state = k->settings.config.state;
-	char word[KSK_LABEL_CAP];
-
-	if (ksk_mark_stands(
-		    state, name, k->settings.pin[index].identity, word)) {
-		k->token[index].locked = true;
-		set_trouble(k, index, KSK_STATE_LOCKED, reason_err(word),
-			reason_text(word));
-		return;
-	}
-	if (ksk_mark_clear(state, name))
-		ksk_log(KSK_LOG_INFO, "mark-cleared",
-			"the PIN's source has changed, it is tried again",
-			"token", name, (const char *)NULL);
+	ksk_unlock_tell(k, index);
 }
 
 void
@@ -186,7 +116,7 @@ ksk_workers_init(struct kskd *k)
 			.told_why = "no worker has logged in yet",
 			.login = -1,
 		};
-		look_at_mark(k, i);
+		ksk_locked_look(k, i);
 	}
 }
 
@@ -202,7 +132,7 @@ ksk_workers_sources(
 		token->locked = false;
 		token->unknown = token->fails = 0;
 		token->next_try_ms = 0;
-		look_at_mark(k, i);
+		ksk_locked_look(k, i);
 	}
 }
 
@@ -271,22 +201,22 @@ login_failed(struct kskd *k, uint16_t index, const struct ksk_ctl_state *login)
 	uint64_t wait_ms;
 
 	if (login->err == -KSK_ERR_PIN_WRONG) {
-		lock_token(k, index, "pin-wrong", login->why);
+		ksk_locked_set(k, index, "pin-wrong", login->why);
 		return;
 	}
 	if (login->err == -KSK_ERR_PIN_LOCKED) {
-		lock_token(k, index, "pin-locked", login->why);
+		ksk_locked_set(k, index, "pin-locked", login->why);
 		return;
 	}
 	if (login->state == KSK_STATE_LOCKED) {
-		lock_token(k, index, "pin-unfit", login->why);
+		ksk_locked_set(k, index, "pin-unfit", login->why);
 		return;
 	}
 	wait_ms = ksk_backoff_ms(++token->fails);
 	if (wait_ms > LOGIN_BACKOFF_MAX_MS)
 		wait_ms = LOGIN_BACKOFF_MAX_MS;
 	token->next_try_ms = ksk_clock_mono_ms() + wait_ms;
-	set_trouble(k, index, KSK_STATE_TOKEN_DOWN,
+	ksk_workers_trouble(k, index, KSK_STATE_TOKEN_DOWN,
 		(enum ksk_err) - (int)login->err, login->why);
 }
 
@@ -312,7 +242,7 @@ ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 	ksk_log(KSK_LOG_INFO, "worker-login", "a worker has logged in", "token",
 		config_of(k, proc->token)->name, "worker",
 		ksk_num(index, proc->index), (const char *)NULL);
-	set_trouble(k, proc->token, KSK_STATE_READY, KSK_OK, "");
+	ksk_workers_trouble(k, proc->token, KSK_STATE_READY, KSK_OK, "");
 }
 
 static bool
@@ -335,7 +265,7 @@ died_in_login(
 	/* The other workers would fare no better. */
 	token->next_try_ms = proc->due_ms;
 	if (was_pin_taken(proc) && ++token->unknown >= UNKNOWN_MAX) {
-		lock_token(k, proc->token, "unknown", "");
+		ksk_locked_set(k, proc->token, "unknown", "");
 		return;
 	}
 	if (now_ms == proc->due_ms)
@@ -343,7 +273,8 @@ died_in_login(
 	ksk_death_text(status, how);
 	snprintf(why, sizeof why, "workers die before they have logged in (%s)",
 		proc->killed_for != NULL ? proc->killed_for : how);
-	set_trouble(k, proc->token, KSK_STATE_TOKEN_DOWN, KSK_ERR_TOKEN, why);
+	ksk_workers_trouble(
+		k, proc->token, KSK_STATE_TOKEN_DOWN, KSK_ERR_TOKEN, why);
 }
 
 void

@@ -2,8 +2,8 @@
 /*
  * workers - logins. Of all workers of a token one at most logs in at a time,
  * so that a PIN that is wrong costs one try however many workers there are.
- * A refused PIN locks the token here, durably (mark.h), until its source
- * changes; other trouble is tried again with back-off.
+ * A refused PIN locks the token (locked.h); other trouble is tried again with
+ * back-off.
  * Tests: tests/integration/test_supervisor.py
  */
 #ifndef KSK_SUPERVISOR_WORKERS_H
@@ -38,6 +38,14 @@ void ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 /* Takes a worker's death. */
 void ksk_workers_died(
 	struct kskd *k, struct ksk_proc *proc, int status, uint64_t now_ms);
+
+/* Returns true if a worker of the token is logged in. */
+bool ksk_workers_has_login(const struct kskd *k, uint16_t index);
+
+/* Takes what keeps a token's workers from logging in, or READY: the end of
+ * that. why: copied. */
+void ksk_workers_trouble(struct kskd *k, uint16_t index, enum ksk_state trouble,
+	enum ksk_err err, const char *why);
 
 /* Tells a new signer how the tokens are. */
 void ksk_workers_tell_signer(struct kskd *k);

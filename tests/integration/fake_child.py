@@ -147,6 +147,8 @@ class Child:
         note("try", index=self.index, pin=pin, keymap=content(fds[1]))
         if mode == "die-after-pin":
             os._exit(1)
+        if mode == "think":
+            time.sleep(plan()[PROGRAM]["seconds"])
         err = {"wrong": 16, "locked": 17, "token": 18, "unfit": 14}.get(
             mode, 0)
         state = {16: 2, 17: 2, 18: 1, 14: 2}.get(err, 0)

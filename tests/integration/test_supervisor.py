@@ -1048,13 +1048,6 @@ class Misconfiguration(Case):
         h.all_ready()
         self.assertEqual(h.events("try")[0]["pin"], "from systemd")
 
-    def test_prompt(self):
-        h = self.h
-        h.config(tokens=f"""
-  - {{name: t0, module: "{h.path('etc/module.so')}", uri: "pkcs11:token=t0",
-     pin: {{prompt: yes}}}}\n""")
-        self.check(12, "typed", "credential")
-
 
 if __name__ == "__main__":
     unittest.main()
