@@ -3,7 +3,8 @@
 base64, wherever a PIN must never be: logs, error texts, replies, arguments,
 environments, system calls, files, cores, memory; on the good path and on every
 path that ends badly. It may be in its source, in the pipe to a worker that
-logs in, and in the one locked page of kskd.
+logs in, in the one locked page of kskd, and, where it is typed, in one packet
+from kskadm to kskd.
 """
 import base64
 import glob
@@ -334,6 +335,118 @@ class Calls(Case):
             self.assertEqual(kinds["in"], kinds["out"])
             self.assertGreaterEqual(kinds["in"], logins)
         self.no_hit()
+
+
+# ---- typed ----
+
+class Typed(Case):
+    """A PIN that a person hands to kskd: from kskadm's pipe or file by one
+    packet into kskd's one locked page."""
+
+    def setUp(self):
+        super().setUp()
+        config = self.a.path("etc/kskd.yaml")
+        with open(config, encoding="utf-8") as c:
+            text = c.read()
+        self.a.write("etc/kskd.yaml", re.sub(
+            r"pin: \{file: .*\}", "pin: {prompt: yes}", text))
+        os.unlink(self.pin_file)
+
+    def admin(self, *more):
+        return [self.a.tool("kskadm"), "-c", self.a.path("etc/kskd.yaml"),
+                "unlock", "main", "--pin-file", *more]
+
+    def unlock(self, pin, code, argv=()):
+        done = ap.sh(*argv, *self.admin("-"), input=pin + "\n", check=False)
+        self.hear(done.out + done.err)
+        self.assertEqual(done.returncode, code, done.err + self.a.log_text())
+
+    def up(self):
+        ap.wait_for(lambda: os.path.exists(self.a.path("state/unlock")), 60)
+
+    def test_running(self):
+        self.f.start(ready=False)
+        self.up()
+        self.unlock(self.wrong, 10)
+        self.unlock(self.pin, 0)
+        self.f.wait_workers()
+        self.ask()
+        self.no_hit_in_proc()
+        self.a.reload()
+        ap.wait_for(lambda: self.a.log_lines("reload-done"))
+        self.f.kill_workers()
+        self.f.until_signed()
+        self.f.wait_workers()
+        if MAY_LOOK:
+            self.look()
+        self.f.stop()
+        self.hear(self.a.log_text())
+        self.no_hit()
+
+    def look(self):
+        """kskd has it once, locked, in no core and no child; of one that was
+        refused nothing is left."""
+        for program, pids in self.children().items():
+            for pid in pids:
+                self.assertEqual(in_memory(pid, self.wrong), [], program)
+                hits = in_memory(pid, self.pin)
+                self.assertEqual(len(hits), program == "kskd", hits)
+                for rights, flags in hits:
+                    self.assertEqual(rights, "rw-p")
+                    self.assertLessEqual({"lo", "dd", "dc"}, set(flags))
+
+    @unittest.skipUnless(MAY_LOOK and shutil.which("strace"),
+                         "needs root, a plain build and strace")
+    def test_calls(self):
+        """Of kskd, its children and kskadm, with a PIN that is refused, one
+        that comes broken, and one from a file."""
+        out, mine = self.a.path("trace"), self.a.path("trace.kskadm")
+        log = open(self.a.log, "ab")
+        self.a.process = subprocess.Popen(
+            [*STRACE, "-D", "-o", out, self.a.tool("kskd"), "-c",
+             self.a.path("etc/kskd.yaml")], stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self.up()
+        strace = [*STRACE, "-A", "-o", mine]
+        self.unlock(self.wrong, 10, strace)
+        self.unlock(f"{self.wrong}\n{self.pin}", 12, strace)
+        self.write_pin(self.pin)
+        done = ap.sh(*strace, *self.admin(self.pin_file), check=False)
+        self.hear(done.out + done.err)
+        self.assertEqual(done.returncode, 0, done.err)
+        os.unlink(self.pin_file)
+        self.f.wait_workers(seconds=60)
+        self.f.hang_up()
+        self.a.stop(seconds=30)
+        self.hear(self.a.log_text())
+        ap.wait_for(lambda: not [
+            p for p in all_processes()
+            if out.encode() in arguments_and_environment(p)], 30)
+        self.kinds(out, {
+            r"recvmsg\(\d+<UNIX:.*?/unlock\"\]>": 2,
+            r"write\(\d+<pipe:": None, r"read\(\d+<pipe:": None})
+        self.kinds(mine, {
+            r"sendmsg\(\d+<UNIX": 2, r"read\(0<": 3,
+            rf"read\(\d+<{re.escape(self.pin_file)}>": 1})
+        self.no_hit()
+
+    def kinds(self, path, allowed):
+        """The calls with a PIN are of these kinds, and as many."""
+        with open(path, encoding="utf-8", errors="replace") as t:
+            trace = t.read()
+        os.unlink(path)
+        count = dict.fromkeys(allowed, 0)
+        for pin in (self.pin, self.wrong):
+            for call in calls_with(trace, pin):
+                kinds = [k for k in allowed if re.match(k, call)]
+                self.assertEqual(len(kinds), 1, call[:500])
+                count[kinds[0]] += 1
+        for kind, wanted in allowed.items():
+            if wanted is None:
+                self.assertGreater(count[kind], 0, kind)
+            else:
+                self.assertEqual(count[kind], wanted, kind)
 
 
 # ---- paths that end badly ----
