@@ -27,7 +27,7 @@ static const cyaml_schema_value_t text_value = {
 static const cyaml_schema_field_t client_fields[] = {
 	TEXT("name", REQ, struct ksk_doc_client, name),
 	TEXT("pin", REQ, struct ksk_doc_client, pin),
-	LIST("may", REQ, struct ksk_doc_client, may, text_value, 1, 4),
+	LIST("may", REQ, struct ksk_doc_client, may, text_value, 1, 5),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t client_value = {CYAML_VALUE_MAPPING(

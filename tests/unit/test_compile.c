@@ -436,6 +436,27 @@ test_compile_refuses_mistakes(void **state)
 	}
 }
 
+static void
+test_compile_takes_all_rights_at_once(void **state)
+{
+	static char text[8192];
+	struct ksk_fault fault = {""};
+	struct ksk_table t;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+
+	(void)state;
+	replace("[read, sign]", "[read, sign, submit, journal, announce]", text,
+		sizeof(text));
+	assert_int_equal(compile(text, &bytes, &len), KSK_OK);
+	assert_int_equal(
+		ksk_table_open(ksk_span_of(bytes, len), &t, &fault), KSK_OK);
+	assert_int_equal(t.clients[0].may | t.clients[1].may,
+		KSK_MAY_READ | KSK_MAY_SIGN | KSK_MAY_SUBMIT | KSK_MAY_JOURNAL |
+			KSK_MAY_ANNOUNCE);
+	free(bytes);
+}
+
 /* Two KSKs with one tag are two keys if the policy says so. */
 static void
 test_compile_takes_a_named_pair_of_ksks(void **state)
@@ -690,6 +711,7 @@ main(void)
 		cmocka_unit_test(test_compile_whole_policy),
 		cmocka_unit_test(test_compile_empty_signs_nothing),
 		cmocka_unit_test(test_compile_refuses_mistakes),
+		cmocka_unit_test(test_compile_takes_all_rights_at_once),
 		cmocka_unit_test(test_compile_takes_a_named_pair_of_ksks),
 		cmocka_unit_test(test_compile_takes_who_announces),
 		cmocka_unit_test(
