@@ -14,8 +14,7 @@
 #include <strings.h>
 #include <time.h>
 
-#define KSR_WORD "KeySigningRequest"
-#define SKR_WORD "SignedKeyResponse"
+#define KSR_WORD KSK_ZONETEXT_KSR_WORD
 
 /* RFC 4034 3.1.5: no RRSIG can begin later. */
 #define TIME_MAX UINT32_MAX
@@ -71,33 +70,6 @@ cut_word(struct ksk_span *line, size_t number)
 		*line = ksk_span_of(line->data + 1, line->len - 1);
 	}
 	return word;
-}
-
-static bool
-starts_with(struct ksk_span line, size_t at, const char *word)
-{
-	size_t len = strlen(word);
-
-	return line.len >= at + len &&
-		strncasecmp((const char *)line.data + at, word, len) == 0;
-}
-
-/* Where in a line a header begins, or its length: where a reader with other
- * rules than ours might see one, it counts as one. */
-static size_t
-find_header(struct ksk_span line, const char *word)
-{
-	for (size_t i = 0; i + 1 < line.len; i++) {
-		size_t at = i + 2;
-
-		if (line.data[i] != ';' || line.data[i + 1] != ';')
-			continue;
-		while (at < line.len && is_blank(line.data[at]))
-			at++;
-		if (starts_with(line, at, word))
-			return i;
-	}
-	return line.len;
 }
 
 /* ---- the time of a section ---- */
@@ -254,7 +226,7 @@ static enum ksk_err
 end_section(struct reader *r, size_t end)
 {
 	static const struct ksk_zonetext_options options = {
-		.form = KSK_ZONETEXT_SET};
+		.form = KSK_ZONETEXT_SET, .section = true};
 	struct ksk_ksr_section *section = &r->ksr.section[r->ksr.count];
 	struct ksk_zonetext_faults faults = {0};
 	struct ksk_zonetext zone = {0};
@@ -328,7 +300,7 @@ read_header(struct reader *r, struct ksk_span line)
 	struct ksk_zonetext_word word = cut_word(&line, r->line);
 	char show[KSK_ZONETEXT_SHOW_CAP];
 
-	/* find_header() has seen ";;" and the word behind it. */
+	/* ksk_zonetext_find_header() has seen ";;" and the word behind it. */
 	if (word.text.len == 2)
 		word = cut_word(&line, r->line);
 	if (word.text.len != sizeof(KSR_WORD) - 1 ||
@@ -366,11 +338,11 @@ check_outside(struct reader *r, struct ksk_span line)
 static enum ksk_err
 read_one(struct reader *r, struct ksk_span line, size_t begin, bool *out_header)
 {
-	size_t at = find_header(line, KSR_WORD);
+	size_t at = ksk_zonetext_find_header(line, KSR_WORD);
 	bool inside = at > 0 && at < line.len;
 	enum ksk_err err = KSK_OK;
 
-	if (find_header(line, SKR_WORD) < line.len) {
+	if (ksk_zonetext_find_header(line, KSK_ZONETEXT_SKR_WORD) < line.len) {
 		ksk_zonetext_note(r->faults, r->line,
 			"this is a signed key response (SKR): a request is "
 			"read here");
@@ -380,10 +352,6 @@ read_one(struct reader *r, struct ksk_span line, size_t begin, bool *out_header)
 	if (inside)
 		ksk_zonetext_note(r->faults, r->line,
 			"a header stands behind something else on its line");
-	else if (line.len > 0 && line.data[0] == '$')
-		ksk_zonetext_note(r->faults, r->line,
-			"directives are not read in a KSR: programs disagree "
-			"on how far they reach");
 	*out_header = at == 0 && line.len > 0;
 	if (!*out_header)
 		return KSK_OK;
@@ -482,7 +450,7 @@ ksk_ksr_is(struct ksk_span text)
 	struct ksk_span line;
 
 	while (next_line(&r, &line)) {
-		if (find_header(line, KSR_WORD) < line.len)
+		if (ksk_zonetext_find_header(line, KSR_WORD) < line.len)
 			return true;
 	}
 	return false;

@@ -104,7 +104,11 @@ read_directive(struct reader *r)
 	const struct ksk_zonetext_word *word = entry->word;
 	char show[KSK_ZONETEXT_SHOW_CAP];
 
-	if (!ksk_zonetext_word_is(word, "$ORIGIN") &&
+	if (r->options->section)
+		ksk_zonetext_note(r->faults, entry->line,
+			"directives are not read in a KSR: programs disagree "
+			"on how far they reach");
+	else if (!ksk_zonetext_word_is(word, "$ORIGIN") &&
 		!ksk_zonetext_word_is(word, "$TTL"))
 		ksk_zonetext_note(r->faults, entry->line,
 			"%s is not read here: only $ORIGIN and $TTL are",
@@ -555,6 +559,8 @@ ksk_zonetext_read(struct ksk_span text,
 		goto out;
 	r->memory = ksk_buf_of(r->zone.memory, MEMORY_COUNT * KSK_RDATA_MAX);
 	ksk_zonetext_scan_begin(text, &r->scan);
+	if (options->section)
+		r->scan.pos = 0;
 	if (ksk_zonetext_scan_check(text, &fault) == KSK_OK)
 		read_entries(r);
 	else

@@ -11,7 +11,7 @@
  * above it, a TTL above 2147483647, different TTLs, owners, classes or types,
  * numbers outside their field, empty or malformed keys, words after the key,
  * more than KSK_RDATA_COUNT_MAX records, $INCLUDE, $GENERATE, key signing
- * requests and responses.
+ * requests and responses, PEM.
  *
  * TTLs may have units: digits with w, d, h, m, s, each at most once, in this
  * order ("1h30m"); a number alone means seconds. Records with the same content
@@ -19,7 +19,8 @@
  * missing last newline are fine.
  *
  * Used by the client and by tests; takes heap memory.
- * Tests: tests/unit/test_zonetext.c, tests/fuzz/fuzz_zonetext.c
+ * Tests: tests/unit/test_zonetext.c, tests/unit/test_zonetext_foreign.c,
+ * tests/fuzz/fuzz_zonetext.c
  */
 #ifndef KSK_PROTOCOL_ZONETEXT_H
 #define KSK_PROTOCOL_ZONETEXT_H
@@ -66,6 +67,9 @@ enum ksk_zonetext_form {
 
 struct ksk_zonetext_options {
 	enum ksk_zonetext_form form;
+	/* The text is part of a larger one: no byte-order mark, and no
+	 * directives, on whose reach programs disagree. */
+	bool section;
 	/* The zone's TTL from the policy: taken for records that have none,
 	 * and said so in a note. */
 	bool has_ttl;

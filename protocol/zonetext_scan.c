@@ -30,9 +30,8 @@ starts_with(
 		       text, len) == 0;
 }
 
-enum ksk_err
-ksk_zonetext_scan_check(
-	struct ksk_span text, struct ksk_zonetext_fault *out_fault)
+static enum ksk_err
+check_zero(struct ksk_span text, struct ksk_zonetext_fault *out_fault)
 {
 	bool utf16 = text.len >= 2 &&
 		(memcmp(text.data, "\xff\xfe", 2) == 0 ||
@@ -48,6 +47,36 @@ ksk_zonetext_scan_check(
 		utf16 ? "the text is UTF-16: save it as UTF-8"
 		      : "the text holds a zero byte");
 	return KSK_ERR_BAD_INPUT;
+}
+
+/* A key's PEM that is given by mistake must not come back word by word in
+ * messages, which end in mails and logs. */
+static enum ksk_err
+check_pem(struct ksk_span text, struct ksk_zonetext_fault *out_fault)
+{
+	struct ksk_zonetext_scan scan = {.text = text, .line = 1};
+
+	for (bool begin = true; scan.pos < text.len; scan.pos++) {
+		if (begin && starts_with(&scan, 0, "-----BEGIN ")) {
+			out_fault->line = scan.line;
+			ksk_fault_set(&out_fault->fault,
+				"this is PEM, a key or a certificate, and no "
+				"text of DNS records");
+			return KSK_ERR_BAD_INPUT;
+		}
+		begin = text.data[scan.pos] == '\n';
+		scan.line += begin ? 1u : 0u;
+	}
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_zonetext_scan_check(
+	struct ksk_span text, struct ksk_zonetext_fault *out_fault)
+{
+	enum ksk_err err = check_zero(text, out_fault);
+
+	return err == KSK_OK ? check_pem(text, out_fault) : err;
 }
 
 void
@@ -89,6 +118,27 @@ complain(struct ksk_zonetext_fault *fault, size_t line, const char *text)
 	ksk_fault_set(&fault->fault, "%s", text);
 }
 
+size_t
+ksk_zonetext_find_header(struct ksk_span line, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i + 1 < line.len; i++) {
+		size_t at = i + 2;
+
+		if (line.data[i] != ';' || line.data[i + 1] != ';')
+			continue;
+		while (at < line.len &&
+			(line.data[at] == ' ' || line.data[at] == '\t'))
+			at++;
+		if (line.len - at >= len &&
+			strncasecmp((const char *)line.data + at, word, len) ==
+				0)
+			return i;
+	}
+	return line.len;
+}
+
 /*
  * Skips a comment. The headers of a KSR or SKR look like comments: read as
  * such, a file of many sets, one per bundle, would become one set.
@@ -96,27 +146,26 @@ complain(struct ksk_zonetext_fault *fault, size_t line, const char *text)
 static void
 skip_comment(struct ksk_zonetext_scan *scan, struct ksk_zonetext_fault *fault)
 {
-	size_t blank = 2;
+	struct ksk_span comment = ksk_span_of(scan->text.data + scan->pos, 0);
+	bool ksr, skr;
 
-	while (peek(scan, blank) == ' ')
-		blank++;
-	if (starts_with(scan, 0, ";;") &&
-		(starts_with(scan, blank, "KeySigningRequest") ||
-			starts_with(scan, blank, "SignedKeyResponse"))) {
-		complain(fault, scan->line,
-			starts_with(scan, blank, "Key")
-				? "this is a key signing request (KSR), not "
-				  "the zone text of one RRset"
-				: "this is a signed key response (SKR), not "
-				  "the zone text of one RRset");
-		scan->over = true;
-	}
-	while (!is_line_end(scan)) {
+	for (; !is_line_end(scan); scan->pos++, comment.len++) {
 		if (peek(scan, 0) == '\r')
 			complain(fault, scan->line,
 				"a carriage return stands inside the line");
-		scan->pos++;
 	}
+	ksr = ksk_zonetext_find_header(comment, KSK_ZONETEXT_KSR_WORD) <
+		comment.len;
+	skr = ksk_zonetext_find_header(comment, KSK_ZONETEXT_SKR_WORD) <
+		comment.len;
+	if (!ksr && !skr)
+		return;
+	complain(fault, scan->line,
+		ksr ? "this is a key signing request (KSR), not the zone text "
+		      "of one RRset"
+		    : "this is a signed key response (SKR), not the zone text "
+		      "of one RRset");
+	scan->over = true;
 }
 
 /* Reads to the closing quotation mark, which must be on the same line. */
@@ -254,8 +303,11 @@ ksk_zonetext_scan_next(struct ksk_zonetext_scan *scan,
 
 	entry->count = 0;
 	while (entry->count == 0 && fault.line == 0) {
-		if (scan->over || peek(scan, 0) == END)
+		if (scan->over ||
+			(peek(scan, 0) == END && scan->open_line == 0))
 			return KSK_ERR_NOT_FOUND;
+		if (peek(scan, 0) == END)
+			break;
 		entry->blank = peek(scan, 0) == ' ' || peek(scan, 0) == '\t';
 		take_entry(scan, entry, &fault);
 	}

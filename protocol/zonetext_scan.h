@@ -3,7 +3,7 @@
  * zonetext_scan - the layout of zone text (RFC 1035 5.1): lines, comments,
  * parentheses, quotation marks and escapes become entries of words. Knows
  * nothing of what the words mean. Only for zonetext.c and zonetext_field.c.
- * Tests: tests/unit/test_zonetext.c
+ * Tests: tests/unit/test_zonetext.c, tests/unit/test_zonetext_foreign.c
  */
 #ifndef KSK_PROTOCOL_ZONETEXT_SCAN_H
 #define KSK_PROTOCOL_ZONETEXT_SCAN_H
@@ -39,7 +39,8 @@ struct ksk_zonetext_scan {
 /*
  * Looks at the bytes of a whole text. KSK_ERR_BAD_INPUT with out_fault: a zero
  * byte, which ends the text for some readers and not for others: two of them
- * must never see different sets.
+ * must never see different sets; or a line that begins PEM, which may be a
+ * private key: nothing of it is shown.
  */
 KSK_MUST_USE enum ksk_err ksk_zonetext_scan_check(
 	struct ksk_span text, struct ksk_zonetext_fault *out_fault);
@@ -56,6 +57,16 @@ void ksk_zonetext_scan_begin(
  */
 KSK_MUST_USE enum ksk_err ksk_zonetext_scan_next(struct ksk_zonetext_scan *scan,
 	struct ksk_zonetext_entry *entry, struct ksk_zonetext_fault *out_fault);
+
+/* What the headers of a KSR and an SKR begin with, behind ";;". */
+#define KSK_ZONETEXT_KSR_WORD "KeySigningRequest"
+#define KSK_ZONETEXT_SKR_WORD "SignedKeyResponse"
+
+/*
+ * Returns where in a line a header begins, or the line's length: where a
+ * reader with other rules than ours might see one, it counts as one.
+ */
+size_t ksk_zonetext_find_header(struct ksk_span line, const char *word);
 
 /* Returns true if the word is this text, in any letter case. */
 bool ksk_zonetext_word_is(
