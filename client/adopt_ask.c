@@ -22,10 +22,11 @@ enum ksk_step
 ksk_adopt_find(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 {
 	struct ksk_adopt_run *a = ctx;
-	uint64_t now = (uint64_t)time(NULL);
+	uint64_t now = (uint64_t)time(NULL), first;
 	enum ksk_step step = ksk_held_ask(session, &a->held, now, fault);
 
-	if (step != KSK_STEP_DONE || a->held.last == NULL)
+	if (step != KSK_STEP_DONE || a->held.last == NULL ||
+		ksk_held_is_ahead(&a->held, now, &first))
 		return step;
 	if (ksk_held_check(&a->held, now, fault) != KSK_OK) {
 		ksk_say("%s: its answer does not verify: %s", session->address,

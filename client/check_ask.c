@@ -13,8 +13,9 @@ take_last(struct ksk_check_zone *z, unsigned at)
 	struct ksk_signed *want = &z->want[at];
 	struct ksk_fault why = {0};
 	char buf[10];
+	uint64_t first;
 
-	if (last == NULL)
+	if (last == NULL || ksk_held_is_ahead(z->held, z->now, &first))
 		return;
 	if (ksk_held_check(z->held, z->now, &why) != KSK_OK)
 		ksk_check_add(z, KSK_CHECK_CRITICAL, "", "",

@@ -171,18 +171,35 @@ ksk_file_sync_folder(const char *path)
 	free(folder);
 }
 
-/* The mode of the file that is replaced; for a new one what umask leaves. */
-static mode_t
-mode_of(const char *path)
+/* The mode of the file that is replaced; for a new one what umask leaves. What
+ * is no regular file, as /dev/null or a link to one, would be gone and not
+ * written to. */
+static enum ksk_err
+find_mode(const char *path, mode_t *out_mode, struct ksk_fault *fault)
 {
 	struct stat st;
 	mode_t mask;
 
-	if (stat(path, &st) == 0)
-		return st.st_mode & 07777;
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+		*out_mode = st.st_mode & 0777;
+		return KSK_OK;
+	}
+	if (lstat(path, &st) == 0) {
+		ksk_fault_set(fault,
+			"%s: %s, which is not replaced: name a regular file",
+			path,
+			S_ISLNK(st.st_mode) ? "a symbolic link"
+					    : "no regular file");
+		return KSK_ERR_IO;
+	}
+	if (errno != ENOENT) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		return KSK_ERR_IO;
+	}
 	mask = umask(0);
 	(void)umask(mask);
-	return 0666 & ~mask;
+	*out_mode = 0666 & ~mask;
+	return KSK_OK;
 }
 
 static bool
@@ -198,49 +215,90 @@ write_and_rename(const char *temporary, int fd, const char *path, mode_t mode,
 	return good && rename(temporary, path) == 0;
 }
 
+/* Opens a new file beside another one, under a name of its own. out_name:
+ * owned, free(). */
+static enum ksk_err
+open_beside(
+	const char *path, char **out_name, int *out_fd, struct ksk_fault *fault)
+{
+	size_t cap = strlen(path) + sizeof(".XXXXXX");
+	char *name = malloc(cap);
+	int fd;
+
+	if (name == NULL) {
+		ksk_fault_set(fault, "no memory is left");
+		return KSK_ERR_NO_MEMORY;
+	}
+	(void)snprintf(name, cap, "%s.XXXXXX", path);
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd < 0) {
+		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+		free(name);
+		return KSK_ERR_IO;
+	}
+	*out_name = name;
+	*out_fd = fd;
+	return KSK_OK;
+}
+
 static enum ksk_err
 replace(const char *path, mode_t mode, const void *data, size_t len,
 	struct ksk_fault *fault)
 {
-	size_t cap = strlen(path) + sizeof(".XXXXXX");
-	char *temporary = malloc(cap);
-	enum ksk_err err = KSK_ERR_IO;
+	char *temporary;
+	enum ksk_err err;
 	int fd;
 
-	if (temporary == NULL) {
-		ksk_fault_set(fault, "no memory is left");
-		return KSK_ERR_NO_MEMORY;
-	}
-	(void)snprintf(temporary, cap, "%s.XXXXXX", path);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0) {
-		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
-		goto out;
-	}
-	if (!write_and_rename(temporary, fd, path, mode, data, len)) {
+	err = open_beside(path, &temporary, &fd, fault);
+	if (err != KSK_OK)
+		return err;
+	if (write_and_rename(temporary, fd, path, mode, data, len)) {
+		ksk_file_sync_folder(path);
+	} else {
 		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
 		(void)unlink(temporary);
-		goto out;
+		err = KSK_ERR_IO;
 	}
-	ksk_file_sync_folder(path);
-	err = KSK_OK;
-out:
 	free(temporary);
 	return err;
+}
+
+enum ksk_err
+ksk_file_check(const char *path, struct ksk_fault *fault)
+{
+	char *temporary;
+	mode_t mode;
+	enum ksk_err err = find_mode(path, &mode, fault);
+	int fd;
+
+	if (err == KSK_OK)
+		err = open_beside(path, &temporary, &fd, fault);
+	if (err != KSK_OK)
+		return err;
+	(void)close(fd);
+	(void)unlink(temporary);
+	free(temporary);
+	return KSK_OK;
 }
 
 enum ksk_err
 ksk_file_replace(
 	const char *path, const void *data, size_t len, struct ksk_fault *fault)
 {
-	return replace(path, mode_of(path), data, len, fault);
+	mode_t mode;
+	enum ksk_err err = find_mode(path, &mode, fault);
+
+	return err == KSK_OK ? replace(path, mode, data, len, fault) : err;
 }
 
 enum ksk_err
 ksk_file_replace_private(
 	const char *path, const void *data, size_t len, struct ksk_fault *fault)
 {
-	return replace(path, 0600, data, len, fault);
+	mode_t mode;
+	enum ksk_err err = find_mode(path, &mode, fault);
+
+	return err == KSK_OK ? replace(path, 0600, data, len, fault) : err;
 }
 
 enum ksk_err

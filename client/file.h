@@ -2,6 +2,7 @@
 /*
  * file - whole files in and out. What is written appears under its name whole
  * or not at all.
+ * Tests: tests/unit/test_file.c
  */
 #ifndef KSK_CLIENT_FILE_H
 #define KSK_CLIENT_FILE_H
@@ -28,13 +29,19 @@ KSK_MUST_USE enum ksk_err ksk_file_read_secret(const char *path, size_t max,
 
 /*
  * Writes a file: under another name in the same folder, synced, then renamed.
- * On failure the old file stays and the other name is removed.
+ * On failure the old file stays and the other name is removed. A symbolic link
+ * and what is no regular file are refused.
  * KSK_ERR_IO with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_file_replace(const char *path, const void *data,
 	size_t len, struct ksk_fault *fault);
 
-/* As above; the file has mode 0600 whatever it had before. */
+/* Finds out whether a file could be replaced, before work is done whose result
+ * would be lost else. Errors as above. */
+KSK_MUST_USE enum ksk_err ksk_file_check(
+	const char *path, struct ksk_fault *fault);
+
+/* As ksk_file_replace; the file has mode 0600 whatever it had before. */
 KSK_MUST_USE enum ksk_err ksk_file_replace_private(const char *path,
 	const void *data, size_t len, struct ksk_fault *fault);
 

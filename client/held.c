@@ -186,6 +186,22 @@ ksk_held_check(
 	return KSK_ERR_BAD_SIGNATURE;
 }
 
+bool
+ksk_held_is_ahead(
+	const struct ksk_held *held, uint64_t now, uint64_t *out_first)
+{
+	const struct ksk_last_answer_reply *last = held->last;
+
+	if (last == NULL || last->window.inception <= now)
+		return false;
+	*out_first = last->window.inception;
+	for (size_t i = 0; i < last->later_count; i++) {
+		if (last->later[i].inception < *out_first)
+			*out_first = last->later[i].inception;
+	}
+	return true;
+}
+
 void
 ksk_held_free(struct ksk_held *held)
 {

@@ -21,7 +21,9 @@ struct ksk_held {
 	struct ksk_answer answer[KSK_HELD_ROUND]; /* owned: ksk_held_free */
 	const struct ksk_keys_reply *keys;
 	const struct ksk_last_answer_reply *last; /* NULL: nothing was
-						   * released */
+						   * released. Where nothing has
+						   * begun yet, the newest of
+						   * what lies ahead */
 	struct ksk_pool pool; /* what may have signed an answer */
 	struct ksk_fault why; /* why the DNSKEY answer does not verify */
 };
@@ -42,6 +44,11 @@ KSK_MUST_USE enum ksk_step ksk_held_ask(struct ksk_session *session,
  */
 KSK_MUST_USE enum ksk_err ksk_held_check(
 	const struct ksk_held *held, uint64_t now, struct ksk_fault *fault);
+
+/* Returns true if all answers lie ahead: none is in effect, last is the newest
+ * of them. now: as in ksk_held_ask. out_first: when the first one begins. */
+bool ksk_held_is_ahead(
+	const struct ksk_held *held, uint64_t now, uint64_t *out_first);
 
 void ksk_held_free(struct ksk_held *held);
 

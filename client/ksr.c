@@ -18,6 +18,8 @@ enum { DIALECT, WITH, EVERY, REPLACE, ACCEPT_GAP, NO_CDS, OUTPUT };
 
 /* A signature that is renewed more often than this serves nobody. */
 #define EVERY_LEAST 3600u
+/* No policy has a longer validity. */
+#define EVERY_MOST 31622400u
 
 static void
 say_faults(const char *path, const struct ksk_zonetext_faults *faults)
@@ -92,6 +94,8 @@ load(struct ksk_ksr_run *run, size_t at)
 	enum ksk_err err = ksk_file_read(
 		path, KSK_ZONETEXT_MAX, &text, &len, &fault);
 
+	if (strcmp(path, "-") == 0)
+		run->source[at].path = path = "standard input";
 	if (err != KSK_OK) {
 		ksk_say("%s", fault.text);
 		return err;
@@ -124,14 +128,36 @@ write_output(struct ksk_ksr_run *run)
 	return err == KSK_OK ? KSK_CTL_DONE : KSK_CTL_BAD_INPUT;
 }
 
+/* What standard input holds can be read once. */
+static bool
+check_pipes(const struct ksk_ksr_run *run)
+{
+	size_t pipes = 0;
+
+	for (size_t i = 0; i < run->source_count; i++)
+		pipes += strcmp(run->source[i].path, "-") == 0;
+	if (pipes > 1)
+		ksk_say("standard input can be read once");
+	return pipes <= 1;
+}
+
 static enum ksk_ctl_exit
 work(struct ksk_ksr_run *run)
 {
+	struct ksk_fault fault = {0};
 	enum ksk_ctl_exit exit;
 
+	if (!check_pipes(run))
+		return KSK_CTL_USAGE;
 	for (size_t i = 0; i < run->source_count; i++) {
 		if (load(run, i) != KSK_OK)
 			return KSK_CTL_BAD_INPUT;
+	}
+	/* Answers that can't be written down must not be asked for. */
+	if (run->output != NULL &&
+		ksk_file_check(run->output, &fault) != KSK_OK) {
+		ksk_say("%s", fault.text);
+		return KSK_CTL_BAD_INPUT;
 	}
 	exit = ksk_reach(run->ctl, ksk_ksr_work, run);
 	return exit == KSK_CTL_DONE ? write_output(run) : exit;
@@ -155,9 +181,10 @@ static enum ksk_err
 take_every(struct ksk_ksr_run *run, const char *value)
 {
 	if (ksk_text_duration(value, &run->every) == KSK_OK &&
-		run->every >= EVERY_LEAST)
+		run->every >= EVERY_LEAST && run->every <= EVERY_MOST)
 		return KSK_OK;
-	ksk_say("--every takes a time from 1h on, as in 7d, not %s", value);
+	ksk_say("--every takes a time from 1h to 366d, as in 7d, not %s",
+		value);
 	return KSK_ERR_BAD_INPUT;
 }
 

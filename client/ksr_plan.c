@@ -44,8 +44,8 @@ add_time(struct ksk_ksr_plan *plan, const struct ksk_ksr_terms *terms,
 		plan->count = 0;
 	if (plan->count == KSK_SCHEDULE_BUNDLE_MAX) {
 		ksk_fault_set(fault,
-			"the plan has more than %u bundles; ask the provider "
-			"for a shorter KSR",
+			"the plan has more than %u bundles; sign less often "
+			"(--every), or ask the provider for a shorter KSR",
 			KSK_SCHEDULE_BUNDLE_MAX);
 		return KSK_ERR_BAD_INPUT;
 	}
@@ -92,7 +92,7 @@ ksk_ksr_plan_make(const struct ksk_ksr_source *source, size_t count,
 			source[0].ksr->section[source[0].ksr->count - 1].line);
 		return KSK_ERR_BAD_INPUT;
 	}
-	while (at != 0) {
+	do {
 		uint64_t next = next_section(source, count, at, end);
 
 		/* Far ago: begin at the last signature due before now. */
@@ -104,7 +104,7 @@ ksk_ksr_plan_make(const struct ksk_ksr_source *source, size_t count,
 		if (next > terms->now && next - at > terms->every)
 			next = at + terms->every;
 		at = next;
-	}
+	} while (at != 0);
 	err = check_begin(source, count, plan.time[0], fault);
 	if (err == KSK_OK)
 		*out_plan = plan;

@@ -36,6 +36,7 @@ say_final(const struct ksk_session *session, const struct ksk_ksr_run *run,
 	const struct ksk_reply *reply)
 {
 	char from[KSK_TIME_CAP], type[10];
+	bool later = false;
 
 	ksk_say("%s: %s%s%s", session->address,
 		ksk_status_text((unsigned)reply->status),
@@ -43,6 +44,7 @@ say_final(const struct ksk_session *session, const struct ksk_ksr_run *run,
 	for (size_t i = 0; i < reply->refusals.count; i++) {
 		const struct ksk_refusal *r = &reply->refusals.list[i];
 
+		later = later || strcmp(r->rule, "supersedes") == 0;
 		if (r->has_bundle && r->bundle < run->count)
 			ksk_say_plain("the %s bundle of %s:",
 				ksk_type_text(run->bundle[r->bundle].rrset.type,
@@ -50,6 +52,8 @@ say_final(const struct ksk_session *session, const struct ksk_ksr_run *run,
 				ksk_time_text(from, time_of(run, r->bundle)));
 		ksk_say_refusal("refused", r);
 	}
+	if (later && !run->replace)
+		ksk_say_plain("--replace has what was signed ahead replaced");
 }
 
 /* ---- what is so ---- */

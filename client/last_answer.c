@@ -122,22 +122,26 @@ static enum ksk_step
 work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 {
 	struct last_answer *l = ctx;
-	char name[KSK_NAME_TEXT_CAP], type[10];
-	uint64_t now = (uint64_t)time(NULL);
+	char name[KSK_NAME_TEXT_CAP], buf[10], from[KSK_TIME_CAP];
+	const char *type = ksk_type_text(l->held.type, buf);
+	uint64_t now = (uint64_t)time(NULL), first;
 	enum ksk_step step = ksk_held_ask(session, &l->held, now, fault);
 
 	if (step != KSK_STEP_DONE)
 		return step;
 	ksk_name_to_text(&l->held.owner, name);
-	(void)ksk_type_text(l->held.type, type);
 	if (l->held.last == NULL) {
 		ksk_say("%s: %s %s: no answer was released or adopted yet",
-			session->address, name,
-			ksk_type_text(l->held.type, type));
+			session->address, name, type);
+	} else if (ksk_held_is_ahead(&l->held, now, &first)) {
+		ksk_say("%s: %s %s: no answer is in effect yet: the first is "
+			"valid from %s on",
+			session->address, name, type,
+			ksk_time_text(from, first));
+		l->held.last = NULL;
 	} else if (ksk_held_check(&l->held, now, fault) != KSK_OK) {
 		ksk_say("%s: %s %s: the answer does not verify: %s",
-			session->address, name,
-			ksk_type_text(l->held.type, type), fault->text);
+			session->address, name, type, fault->text);
 		session->exit = KSK_CTL_UNVERIFIED;
 		return KSK_STEP_OVER;
 	}

@@ -165,6 +165,18 @@ load(struct ksk_sign_run *s, char **files)
 	return err;
 }
 
+/* Answers that can't be written down must not be asked for. */
+static bool
+can_write(const char *output)
+{
+	struct ksk_fault fault = {0};
+
+	if (output == NULL || ksk_file_check(output, &fault) == KSK_OK)
+		return true;
+	ksk_say("%s", fault.text);
+	return false;
+}
+
 static bool
 make_room(struct ksk_sign_run *s)
 {
@@ -226,7 +238,7 @@ sign(struct ksk_sign_run *s, char **files)
 
 	if (!make_room(s))
 		ksk_say("no memory is left");
-	else if (load(s, files) != KSK_OK)
+	else if (load(s, files) != KSK_OK || !can_write(s->options.output))
 		exit = KSK_CTL_BAD_INPUT;
 	else
 		exit = print(s, ksk_reach(s->ctl, ksk_sign_work, s));

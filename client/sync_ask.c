@@ -10,6 +10,8 @@
 #include "client/cds_set.h"
 #include "client/standing.h"
 
+#include "appliance/base/yaml.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -51,10 +53,19 @@ take_last(struct ask *a)
 	const struct ksk_last_answer_reply *last = a->run->held.last;
 	struct ksk_signed *want = &a->run->want[a->at];
 	struct ksk_fault why = {0};
+	char from[KSK_TIME_CAP];
+	uint64_t first;
 
 	ksk_signed_wipe(want);
 	if (last == NULL)
 		return;
+	if (ksk_held_is_ahead(&a->run->held, a->now, &first)) {
+		ksk_note_add(&a->run->choice.notes, KSK_NOTE_WAIT, "",
+			"no answer is in effect yet: the first is valid from "
+			"%s on",
+			ksk_time_text(from, first));
+		return;
+	}
 	if (ksk_held_check(&a->run->held, a->now, &why) != KSK_OK) {
 		ksk_note_add(&a->run->choice.notes, KSK_NOTE_FAULT, "",
 			"the answer in effect does not verify: %.200s",

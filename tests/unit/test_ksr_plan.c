@@ -110,6 +110,20 @@ test_what_is_past_is_left_out(void **state)
 }
 
 static void
+test_the_first_moment_there_is(void **state)
+{
+	static struct plan p;
+	const struct ksk_ksr_source source = {.path = "a", .ksr = &p.ksr};
+
+	(void)state;
+	add(&p, 0, "a");
+	expect_no_plan(&source, 1, "nothing of it lies ahead");
+	add(&p, NOW + 3 * DAY, "b");
+	/* 100 days hold 14 times 7. */
+	expect_plan(&source, 1, (uint64_t[]){NOW - 2 * DAY, NOW + 3 * DAY}, 2);
+}
+
+static void
 test_merged_by_time(void **state)
 {
 	static struct plan a, b;
@@ -193,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sections_and_signatures_between),
 		cmocka_unit_test(test_what_is_past_is_left_out),
+		cmocka_unit_test(test_the_first_moment_there_is),
 		cmocka_unit_test(test_merged_by_time),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_keys_that_are_used_too_early),
