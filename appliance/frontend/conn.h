@@ -56,6 +56,7 @@ struct ksk_conn {
 	uint64_t since_ms; /* begin of the state; open: of being idle */
 	uint64_t frame_ms; /* when the frame in the input began, 0 = none */
 	uint64_t write_ms; /* last time that output moved */
+	uint64_t timer_ms; /* when the timer fires, if it is set */
 };
 
 TAILQ_HEAD(ksk_conn_list, ksk_conn);

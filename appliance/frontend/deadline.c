@@ -77,21 +77,29 @@ find(const struct ksk_conn *conn)
 	return best;
 }
 
-void
-ksk_deadline_arm(struct ksk_conn *conn)
+static void
+set_timer(struct ksk_conn *conn, uint64_t at_ms, uint64_t now_ms)
 {
-	const struct deadline next = find(conn);
-	const uint64_t now_ms = ksk_clock_mono_ms();
-	const uint64_t left_ms = next.at_ms > now_ms ? next.at_ms - now_ms : 0;
+	const uint64_t left_ms = at_ms > now_ms ? at_ms - now_ms : 0;
 	const struct timeval left = {
 		.tv_sec = (time_t)(left_ms / 1000u),
 		.tv_usec = (suseconds_t)(left_ms % 1000u * 1000u),
 	};
 
-	if (next.at_ms == NEVER)
-		(void)evtimer_del(conn->timer);
-	else
-		(void)evtimer_add(conn->timer, &left);
+	conn->timer_ms = at_ms;
+	(void)evtimer_add(conn->timer, &left);
+}
+
+void
+ksk_deadline_arm(struct ksk_conn *conn)
+{
+	const struct deadline next = find(conn);
+
+	if (next.at_ms == NEVER ||
+		(conn->timer_ms <= next.at_ms &&
+			evtimer_pending(conn->timer, NULL) != 0))
+		return;
+	set_timer(conn, next.at_ms, ksk_clock_mono_ms());
 }
 
 void
@@ -99,11 +107,14 @@ ksk_deadline_passed(evutil_socket_t fd, short what, void *arg)
 {
 	struct ksk_conn *conn = (struct ksk_conn *)arg;
 	const struct deadline over = find(conn);
+	const uint64_t now_ms = ksk_clock_mono_ms();
 
 	(void)fd;
 	(void)what;
-	if (ksk_clock_mono_ms() < over.at_ms)
-		ksk_deadline_arm(conn);
+	if (over.at_ms == NEVER)
+		return;
+	if (now_ms < over.at_ms)
+		set_timer(conn, over.at_ms, now_ms);
 	else if (over.reason != KSK_FOLD_NONE)
 		ksk_conn_refuse(conn, over.reason);
 	else if (conn->state == KSK_CONN_OPEN)

@@ -13,7 +13,8 @@
 
 struct ksk_conn;
 
-/* Sets the timer to the connection's next deadline, or stops it. */
+/* Has the timer fire by the connection's next deadline. One that fires before
+ * it is set again then: deadlines are put off with every frame. */
 void ksk_deadline_arm(struct ksk_conn *conn);
 
 /* The timer's callback; arg: the connection. */

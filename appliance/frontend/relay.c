@@ -140,7 +140,8 @@ read_replies(struct ksk_frontend *front, struct ksk_wire body)
 			return KSK_ERR_MALFORMED;
 		conn = ksk_conn_find(&front->conns, item.conn);
 		if (conn != NULL && conn->outstanding > 0)
-			ksk_stream_reply(conn, item.frame, item.close);
+			ksk_stream_reply(
+				conn, item.frame, body.rest.len, item.close);
 	}
 	event_active(front->relay.pump, 0, 0);
 	return err;

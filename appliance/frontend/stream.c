@@ -10,6 +10,7 @@
 #include "protocol/frame.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent_struct.h>
 #include <stdlib.h>
 
 /* Requests of one connection at the signer: a quarter of all credit. */
@@ -20,6 +21,9 @@
 
 /* The same for all clients together. */
 #define OUTPUT_TOTAL_MAX (16u * 1024u * 1024u)
+
+/* What a TLS record holds (RFC 8446 5.1). */
+#define PIECE_MAX 16384u
 
 static void
 pause_reading(struct ksk_conn *conn)
@@ -170,15 +174,36 @@ count_output(struct ksk_conn *conn)
 	conn->out_len = len;
 }
 
-/* Head and message in one piece become one TLS record. */
+/* A socket that took all before takes this too, most likely: it is written in
+ * this turn of the loop, together with what else comes in it, and the kernel
+ * is not asked first. */
 static void
-put_frame(struct ksk_conn *conn, struct ksk_span message)
+write_soon(struct ksk_conn *conn)
+{
+	event_active(&conn->bev->ev_write, EV_WRITE, 0);
+}
+
+/* What stands in one piece becomes one TLS record and one write. ahead: bytes
+ * that may follow at once. */
+static size_t
+find_room(const struct ksk_conn *conn, size_t len, size_t ahead)
+{
+	size_t room = len + ahead < PIECE_MAX ? len + ahead : PIECE_MAX;
+
+	return conn->out_len > 0 || room < len ? len : room;
+}
+
+static void
+put_frame(struct ksk_conn *conn, struct ksk_span message, size_t ahead)
 {
 	struct evbuffer *out = bufferevent_get_output(conn->bev);
 	uint8_t head[KSK_FRAME_HEAD_LEN];
+	const size_t len = sizeof head + message.len;
 
+	if (conn->out_len == 0)
+		write_soon(conn);
 	ksk_frame_head_write(message.len, head);
-	if (evbuffer_expand(out, sizeof head + message.len) != 0 ||
+	if (evbuffer_expand(out, find_room(conn, len, ahead)) != 0 ||
 		evbuffer_add(out, head, sizeof head) != 0 ||
 		evbuffer_add(out, message.data, message.len) != 0)
 		abort();
@@ -206,9 +231,10 @@ ksk_stream_written(struct bufferevent *bev, void *arg)
 }
 
 void
-ksk_stream_reply(struct ksk_conn *conn, struct ksk_span message, bool close)
+ksk_stream_reply(struct ksk_conn *conn, struct ksk_span message, size_t ahead,
+	bool close)
 {
-	put_frame(conn, message);
+	put_frame(conn, message, ahead);
 	conn->outstanding--;
 	if (close)
 		ksk_conn_end(conn, KSK_STATUS_DONE);
@@ -224,5 +250,5 @@ ksk_stream_goodbye(struct ksk_conn *conn, enum ksk_status status)
 {
 	const uint8_t reply[] = {0xa2, 0x01, 0x00, 0x02, (uint8_t)status};
 
-	put_frame(conn, ksk_span_of(reply, sizeof reply));
+	put_frame(conn, ksk_span_of(reply, sizeof reply), 0);
 }

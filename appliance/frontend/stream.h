@@ -24,9 +24,10 @@ struct ksk_span ksk_stream_peek(struct ksk_conn *conn);
 /* Removes that frame, counts it as outstanding and looks for the next. */
 void ksk_stream_taken(struct ksk_conn *conn);
 
-/* Writes the reply to one outstanding request. close: ends the connection. */
-void ksk_stream_reply(
-	struct ksk_conn *conn, struct ksk_span message, bool close);
+/* Writes the reply to one outstanding request. ahead: bytes of replies that
+ * came with it and may be for this connection too. close: ends it. */
+void ksk_stream_reply(struct ksk_conn *conn, struct ksk_span message,
+	size_t ahead, bool close);
 
 /* Writes a reply of the frontend's own, in answer to a frame that it can't
  * pass on. */
