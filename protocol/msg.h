@@ -447,7 +447,8 @@ KSK_MUST_USE enum ksk_err ksk_reply_prove(
 /*
  * Reads one frame as a reply. op_of gives the op that the reply's number was
  * asked with (0: unknown, then a body is malformed); ctx is passed to it.
- * Errors as ksk_request_read. Spans borrow from frame.
+ * Errors as ksk_request_read. Spans borrow from frame. With a body, those of
+ * other ops are undefined; without one all are empty.
  */
 KSK_MUST_USE enum ksk_err ksk_reply_read(struct ksk_span frame,
 	unsigned (*op_of)(void *ctx, uint64_t number), void *ctx,

@@ -3,6 +3,7 @@
  * msg_reply - replies (PROTOCOL.md 5). Contract: msg.h
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,10 +18,25 @@ static const struct ksk_cbor_field REPLY[] = {
 	{6, false, "proof"},
 };
 
+#define FIRST_BODY offsetof(struct ksk_reply, status_body)
+#define END_OF_BODIES offsetof(struct ksk_reply, refusals)
+
+/* Bodies are large, and whoever signs much reads only one: only that one is
+ * made empty for it. Without a body all are. */
+static void
+empty_bodies(struct ksk_reply *out, unsigned op)
+{
+	if (op == KSK_OP_SIGN)
+		memset(&out->sign_body, 0, sizeof(out->sign_body));
+	else
+		memset((char *)out + FIRST_BODY, 0, END_OF_BODIES - FIRST_BODY);
+}
+
 static void
 read_body(struct ksk_cbor_in *in, unsigned op, struct ksk_reply *out)
 {
 	out->body = op;
+	empty_bodies(out, op);
 	switch (op) {
 	case KSK_OP_STATUS:
 		ksk_msg_status_reply_read(in, &out->status_body);
@@ -87,6 +103,20 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_reply *out)
 	}
 }
 
+/* All but the bodies and what `count` of the refusals says is not there. */
+static void
+empty_head(struct ksk_reply *out)
+{
+	out->number = 0;
+	out->status = 0;
+	out->body = 0;
+	out->refusals.count = 0;
+	out->refusals.dropped = 0;
+	out->text[0] = '\0';
+	out->has_proof = false;
+	out->proof = ksk_span_of(NULL, 0);
+}
+
 enum ksk_err
 ksk_reply_read(struct ksk_span frame,
 	unsigned (*op_of)(void *ctx, uint64_t number), void *ctx,
@@ -95,7 +125,7 @@ ksk_reply_read(struct ksk_span frame,
 	struct ksk_cbor_in in = ksk_cbor_in_of(frame, fault);
 	uint64_t key;
 
-	memset(out_reply, 0, sizeof(*out_reply));
+	empty_head(out_reply);
 	ksk_cbor_in_map(&in, REPLY, KSK_FIELD_COUNT(REPLY));
 	while ((key = ksk_cbor_in_key(&in)) != 0) {
 		/* The number is there: key 1 comes first and must. */
@@ -105,6 +135,8 @@ ksk_reply_read(struct ksk_span frame,
 		else
 			read_field(&in, key, out_reply);
 	}
+	if (out_reply->body == 0)
+		empty_bodies(out_reply, 0);
 	return ksk_cbor_in_end(&in);
 }
 
