@@ -45,6 +45,7 @@ ksk_timeline_clear(struct ksk_timeline *timeline, const struct ksk_name *zone)
 	timeline->parent_ds_ttl = 0;
 	timeline->rate_count = 0;
 	timeline->staged = 0;
+	timeline->row_staged = 0;
 }
 
 size_t

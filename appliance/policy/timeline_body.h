@@ -58,6 +58,8 @@ struct ksk_timeline {
 	struct ksk_timeline *next; /* with the same hash */
 	uint64_t used;             /* rises */
 	uint64_t staged;           /* commits when it was staged, plus one */
+	uint64_t row_staged;       /* the same of its row … */
+	size_t row;                /* … and that row's number */
 	bool taken;
 };
 

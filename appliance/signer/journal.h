@@ -133,6 +133,17 @@ bool ksk_journal_has_record_room(
 KSK_MUST_USE enum ksk_err ksk_journal_stage_row(struct ksk_journal *journal,
 	size_t statement, const struct ksk_value *values, size_t count);
 
+/* Returns how many rows are staged: the number of the next one. */
+size_t ksk_journal_rows(const struct ksk_journal *journal);
+
+/*
+ * Gives a row that is staged, by its number, other values: as many as it has,
+ * and they are copied. Returns false and changes nothing if one of them is
+ * longer than what it replaces.
+ */
+bool ksk_journal_restage_row(struct ksk_journal *journal, size_t row,
+	const struct ksk_value *values, size_t count);
+
 /*
  * Runs a query over what is durable and gives each row to each, with its
  * column_count columns, borrowed for the call; it returns false to end early.

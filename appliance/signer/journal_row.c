@@ -122,6 +122,35 @@ ksk_journal_stage_row(struct ksk_journal *journal, size_t statement,
 	return KSK_OK;
 }
 
+size_t
+ksk_journal_rows(const struct ksk_journal *journal)
+{
+	return journal->row_count;
+}
+
+bool
+ksk_journal_restage_row(struct ksk_journal *journal, size_t row,
+	const struct ksk_value *values, size_t count)
+{
+	if (row >= journal->row_count || count != journal->row[row].value_count)
+		abort();
+	struct ksk_value *staged = &journal->value[journal->row[row].first];
+	for (size_t i = 0; i < count; i++)
+		if (values[i].bytes.len > staged[i].bytes.len)
+			return false;
+	for (size_t i = 0; i < count; i++) {
+		struct ksk_value v = values[i];
+		size_t at = (size_t)(staged[i].bytes.data -
+			journal->arena.data);
+		if (v.bytes.len > 0)
+			memcpy(journal->arena.data + at, v.bytes.data,
+				v.bytes.len);
+		v.bytes = ksk_span_of(journal->arena.data + at, v.bytes.len);
+		staged[i] = v;
+	}
+	return true;
+}
+
 /* ---- reading ---- */
 
 static struct ksk_value

@@ -237,6 +237,23 @@ ksk_timelines_has_room(const struct ksk_timelines *timelines,
 			extra * 1024u);
 }
 
+/* Of answers that are committed together only the last row is written. */
+static void
+stage_row(struct ksk_timelines *timelines, struct ksk_timeline *timeline,
+	const struct ksk_value *values, size_t count)
+{
+	struct ksk_journal *journal = timelines->journal;
+	const uint64_t next = ksk_journal_commits(journal) + 1;
+	if (timeline->row_staged == next &&
+		ksk_journal_restage_row(journal, timeline->row, values, count))
+		return;
+	timeline->row_staged = next;
+	timeline->row = ksk_journal_rows(journal);
+	if (ksk_journal_stage_row(journal, timelines->put, values, count) !=
+		KSK_OK)
+		abort(); /* ksk_timelines_has_room */
+}
+
 void
 ksk_timelines_stage(struct ksk_timelines *timelines,
 	struct ksk_timeline *timeline, uint64_t now)
@@ -252,9 +269,7 @@ ksk_timelines_stage(struct ksk_timelines *timelines,
 		{.kind = KSK_VALUE_BYTES,
 			.bytes = ksk_buf_span(&timelines->body)},
 	};
-	if (ksk_journal_stage_row(
-		    timelines->journal, timelines->put, values, 3) != KSK_OK)
-		abort(); /* ksk_timelines_has_room */
+	stage_row(timelines, timeline, values, 3);
 	ksk_timelines_mark(timelines, timeline);
 }
 

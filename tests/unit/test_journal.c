@@ -569,6 +569,45 @@ test_rows_are_written_with_their_records(void **state)
 }
 
 static void
+test_a_staged_row_takes_other_values(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	size_t statement = timeline_statement(journal);
+	struct ksk_value values[] = {
+		{.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of("zone", 4)},
+		{.kind = KSK_VALUE_BYTES, .bytes = ksk_span_of("body", 4)},
+	};
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(ksk_journal_rows(journal), 0);
+	assert_int_equal(
+		ksk_journal_stage_row(journal, statement, values, 2), KSK_OK);
+	assert_int_equal(stage_timeline(journal, statement, "b"), KSK_OK);
+	assert_int_equal(ksk_journal_rows(journal), 2);
+	/* What is longer does not fit: nothing changes. */
+	values[0].bytes = ksk_span_of("other", 5);
+	assert_false(ksk_journal_restage_row(journal, 0, values, 2));
+	/* As long, and shorter; with the old name it would clash. */
+	values[0].bytes = ksk_span_of("b", 1);
+	assert_true(ksk_journal_restage_row(journal, 0, values, 2));
+	values[0].bytes = ksk_span_of("c", 1);
+	assert_true(ksk_journal_restage_row(journal, 0, values, 2));
+	assert_int_equal(ksk_journal_rows(journal), 2);
+	commit(journal);
+	assert_int_equal(count_timelines(journal), 2);
+	assert_int_equal(ksk_journal_rows(journal), 0);
+	/* Both names are taken, the first one that was staged is not. */
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(stage_timeline(journal, statement, "zone"), KSK_OK);
+	commit(journal);
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(stage_timeline(journal, statement, "c"), KSK_OK);
+	struct ksk_fault fault = {.text = ""};
+	assert_int_not_equal(ksk_journal_commit(journal, &fault), KSK_OK);
+	ksk_journal_close(&journal);
+}
+
+static void
 test_a_row_that_fails_takes_all_back(void **state)
 {
 	struct place *p = *state;
@@ -705,6 +744,7 @@ main(void)
 		TEST(test_schema_3_is_upgraded),
 		TEST(test_a_damaged_schema_1_is_not_upgraded),
 		TEST(test_rows_are_written_with_their_records),
+		TEST(test_a_staged_row_takes_other_values),
 		TEST(test_a_row_that_fails_takes_all_back),
 		TEST(test_rows_have_an_end),
 		TEST(test_small_things_are_kept_by_name),
