@@ -205,7 +205,7 @@ struct ksk_request {
  * KSK_ERR_MALFORMED, KSK_ERR_TOO_LARGE (a limit of limits.h), with fault: the
  * path of the field and what is wrong. *out_number is the request's number if
  * it could be read, else 0, also on failure. out_request is undefined after
- * failure.
+ * failure; with a body, those of other ops are; without one all are empty.
  */
 KSK_MUST_USE enum ksk_err ksk_request_read(struct ksk_span frame,
 	struct ksk_request *out_request, uint64_t *out_number,

@@ -2,9 +2,23 @@
 /*
  * msg_request - requests (PROTOCOL.md 4). Contract: msg.h
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "protocol/msg_part.h"
+
+#define FIRST_BODY offsetof(struct ksk_request, zone)
+
+/* Bodies are large, and nearly all requests ask to sign: only that one is made
+ * empty for them. Without a body all are. */
+static void
+empty_bodies(struct ksk_request *out)
+{
+	if (out->has_body && out->op == KSK_OP_SIGN)
+		memset(&out->sign, 0, sizeof(out->sign));
+	else
+		memset((char *)out + FIRST_BODY, 0, sizeof(*out) - FIRST_BODY);
+}
 
 /* keys-request, and status-request if it has a body */
 static const struct ksk_cbor_field ZONE[] = {
@@ -27,6 +41,7 @@ read_body(struct ksk_cbor_in *in, struct ksk_request *out)
 	struct ksk_span from = in->rest;
 
 	out->has_body = true;
+	empty_bodies(out);
 	switch (out->op) {
 	case KSK_OP_STATUS:
 	case KSK_OP_KEYS:
@@ -113,11 +128,13 @@ ksk_request_read(struct ksk_span frame, struct ksk_request *out_request,
 	struct ksk_cbor_in in = ksk_cbor_in_of(frame, fault);
 	uint64_t key;
 
-	memset(out_request, 0, sizeof(*out_request));
+	memset(out_request, 0, FIRST_BODY);
 	*out_number = 0;
 	ksk_cbor_in_map(&in, REQUEST, KSK_FIELD_COUNT(REQUEST));
 	while ((key = ksk_cbor_in_key(&in)) != 0)
 		read_field(&in, key, out_request, out_number);
+	if (!out_request->has_body)
+		empty_bodies(out_request);
 	if (!out_request->has_body && must_have_body(out_request->op))
 		ksk_cbor_in_fail(&in, KSK_ERR_MALFORMED, "body is missing");
 	return ksk_cbor_in_end(&in);

@@ -205,6 +205,38 @@ test_status_and_keys_requests(void **state)
 		"body.owner: not a domain name in lower-case wire form");
 }
 
+/* A request is read into what held another one. */
+static void
+test_a_request_holds_nothing_of_the_last_one(void **state)
+{
+	static const struct ksk_request none;
+	uint64_t number = 0;
+
+	(void)state;
+	memset(&request_again, 0x5a, sizeof(request_again));
+	assert_request_returns(ksk_span_of("\xa2\1\7\2\1", 5));
+	assert_false(request_again.zone.has_owner);
+	assert_int_equal(request_again.sign.rrset.count, 0);
+	assert_memory_equal(&request_again.show, &none.show, sizeof(none.show));
+	/* Whoever signs looks at that body alone. */
+	fill_sign();
+	request.sign.has_window = false;
+	request.sign.has_evidence = false;
+	request.sign.evidence_count = 0;
+	request.sign.supersede_count = 0;
+	memset(&request_again, 0x5a, sizeof(request_again));
+	assert_int_equal(ksk_request_read(write_request(&request, room[0]),
+				 &request_again, &number, NULL),
+		KSK_OK);
+	assert_false(request_again.sign.has_window);
+	assert_false(request_again.sign.has_evidence);
+	assert_int_equal(request_again.sign.evidence_count, 0);
+	assert_int_equal(request_again.sign.supersede_count, 0);
+	/* Without its body it is refused, whatever stood there. */
+	assert_request_refused(ksk_span_of("\xa2\1\7\2\3", 5),
+		KSK_ERR_MALFORMED, "message: body is missing");
+}
+
 /* An op without a reader here is kept, its body read for form. */
 static void
 test_unknown_op(void **state)
@@ -915,6 +947,7 @@ main(void)
 			test_every_prefix_of_a_sign_request_is_refused),
 		cmocka_unit_test(test_every_flipped_bit),
 		cmocka_unit_test(test_status_and_keys_requests),
+		cmocka_unit_test(test_a_request_holds_nothing_of_the_last_one),
 		cmocka_unit_test(test_unknown_op),
 		cmocka_unit_test(test_what_a_request_must_have),
 		cmocka_unit_test(test_what_sign_refuses),
