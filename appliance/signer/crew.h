@@ -182,6 +182,10 @@ void ksk_crew_push(struct ksk_crew *crew, uint64_t now_ms);
 KSK_MUST_USE enum ksk_err ksk_crew_receive(
 	struct ksk_crew *crew, uint16_t index, uint64_t now_ms);
 
+/* Returns true if a worker has something to answer: a packet of it may be
+ * there. */
+bool ksk_crew_owes(const struct ksk_crew *crew, uint16_t index);
+
 /* Loses jobs that waited too long in a queue, and finds the next worker that
  * is overdue, or gave a wrong signature, and was not reported; false if there
  * is none. A worker is overdue when it has given no answer for limits.job

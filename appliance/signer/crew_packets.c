@@ -437,6 +437,14 @@ take_packet(struct ksk_crew *crew, struct ksk_worker *worker,
 	}
 }
 
+bool
+ksk_crew_owes(const struct ksk_crew *crew, uint16_t index)
+{
+	const struct ksk_worker *worker = &crew->worker[index];
+	return worker->open_count > 0 || worker->setting != 0 ||
+		worker->errand != 0;
+}
+
 enum ksk_err
 ksk_crew_receive(struct ksk_crew *crew, uint16_t index, uint64_t now_ms)
 {

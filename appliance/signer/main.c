@@ -270,8 +270,9 @@ static void
 read_worker(struct ksk_signer *signer, uint16_t index, uint64_t now_ms)
 {
 	enum ksk_err err;
-	while ((err = ksk_crew_receive(&signer->crew, index, now_ms)) == KSK_OK)
-		;
+	do
+		err = ksk_crew_receive(&signer->crew, index, now_ms);
+	while (err == KSK_OK && ksk_crew_owes(&signer->crew, index));
 	if (err == KSK_ERR_MALFORMED)
 		peer_broken("kskd-token");
 }
@@ -393,6 +394,8 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 	report_overdue(signer, now_ms);
 	ksk_hold_run(signer, now_ms);
 	ksk_pipeline_run(signer, now_ms);
+	/* What is ready leaves before what nobody waits for. */
+	(void)ksk_outbox_flush(signer);
 	ksk_control_run(signer, now_ms);
 	if (signer->pins_due && signer->frontend.fd >= 0)
 		signer->pins_due = !ksk_outbox_pins(signer);

@@ -465,6 +465,9 @@ void
 ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 {
 	ksk_room_run(signer, now_ms);
+	/* Whoever is done signs on while what it signed is verified. */
+	if (signer->crew.queued > 0)
+		ksk_crew_push(&signer->crew, now_ms);
 	collect(signer, now_ms);
 	ksk_pipeline_run_schedules(signer, now_ms);
 	ksk_journal_read_run(signer, now_ms);
@@ -481,6 +484,14 @@ ksk_pipeline_run(struct ksk_signer *signer, uint64_t now_ms)
 	ksk_proof_run(signer, now_ms);
 }
 
+/* The oldest staged record waits for STAGED_MS at most. */
+static int
+until_due(const struct ksk_signer *signer, uint64_t now_ms)
+{
+	uint64_t due_ms = signer->staged_ms + STAGED_MS;
+	return due_ms > now_ms ? (int)(due_ms - now_ms) : 1;
+}
+
 static int
 wait_for_answers(const struct ksk_signer *signer, uint64_t now_ms)
 {
@@ -489,7 +500,7 @@ wait_for_answers(const struct ksk_signer *signer, uint64_t now_ms)
 			? (int)(signer->retry_ms - now_ms)
 			: 1;
 	if (waits_for_commit(signer))
-		return 1;
+		return until_due(signer, now_ms);
 	if (signer->crew.queued > 0)
 		return 10;
 	if (signer->crew.asked > 0 || ksk_crew_looks(&signer->crew) ||

@@ -201,19 +201,27 @@ is_same_key(const struct ksk_ticket *a, const struct ksk_ticket *b)
 }
 
 /* The answer that both would get is one: neither changes what the other was
- * judged by. */
+ * judged by. Requests of one zone that are signed at the same time are the same
+ * but for what has no part in that, since each ran beside all before it: known,
+ * one of them that this one may run beside, speaks for all. */
 static bool
-runs_beside(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
+runs_beside(const struct ksk_ticket *other, const struct ksk_ticket *ticket,
+	const struct ksk_ticket **known)
 {
 	const struct ksk_sign *x = &other->request.sign;
 	const struct ksk_sign *y = &ticket->request.sign;
-	return other->request.op == KSK_OP_SIGN && other->schedule == NULL &&
-		ticket->request.op == KSK_OP_SIGN && !y->has_previous &&
-		is_same_set(&x->rrset, &y->rrset) && is_same_window(x, y);
+	if (other->request.op != KSK_OP_SIGN || other->schedule != NULL ||
+		ticket->request.op != KSK_OP_SIGN || y->has_previous)
+		return false;
+	if (*known == NULL && is_same_set(&x->rrset, &y->rrset) &&
+		is_same_window(x, y))
+		*known = other;
+	return *known != NULL;
 }
 
 static bool
-blocks(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
+blocks(const struct ksk_ticket *other, const struct ksk_ticket *ticket,
+	const struct ksk_ticket **known)
 {
 	bool turn = other->stage == KSK_STAGE_TURN &&
 		other->order < ticket->order;
@@ -225,16 +233,17 @@ blocks(const struct ksk_ticket *other, const struct ksk_ticket *ticket)
 	if ((!turn && !signing) ||
 		!ksk_name_equal(owner_of(other), owner_of(ticket)))
 		return false;
-	return turn || !runs_beside(other, ticket);
+	return turn || !runs_beside(other, ticket, known);
 }
 
 bool
 ksk_ticket_must_wait(
 	const struct ksk_tickets *tickets, const struct ksk_ticket *ticket)
 {
+	const struct ksk_ticket *known = NULL;
 	for (size_t i = 0; i < tickets->active_count; i++)
 		if (tickets->active[i] != ticket &&
-			blocks(tickets->active[i], ticket))
+			blocks(tickets->active[i], ticket, &known))
 			return true;
 	return false;
 }

@@ -263,10 +263,13 @@ test_a_signature_is_answered_not_yet_signed(void **state)
 	both_up(w);
 	queue(w, 0, 10);
 	ksk_crew_push(&w->crew, 10);
+	assert_true(ksk_crew_owes(&w->crew, 0));
+	assert_false(ksk_crew_owes(&w->crew, 1));
 	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_DONE);
 	assert_int_equal(ksk_crew_receive(&w->crew, 0, 1), KSK_OK);
 	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ANSWERED);
 	assert_int_equal(w->crew.asked, 0);
+	assert_false(ksk_crew_owes(&w->crew, 0));
 }
 
 static void
