@@ -48,7 +48,34 @@ certificate_of(CMS_SignerInfo *info, STACK_OF(X509) * certificates)
 	return NULL;
 }
 
+/* The digests that a signature may be made with; each is computed once, however
+ * many signed. */
+#define DIGEST_COUNT 3u
+
+struct digest {
+	EVP_MD_CTX *ctx; /* owned; NULL: no signature needs it, or it is over */
+	uint8_t value[EVP_MAX_MD_SIZE];
+	unsigned len; /* 0: it is not computed */
+};
+
+struct ksk_signed_work {
+	CMS_ContentInfo *cms;    /* owned */
+	struct ksk_span content; /* in it */
+	size_t digested;
+	struct digest digest[DIGEST_COUNT];
+};
+
 static const EVP_MD *
+digest_at(size_t at)
+{
+	static const EVP_MD *(*const all[DIGEST_COUNT])(void) = {
+		EVP_sha256, EVP_sha384, EVP_sha512};
+
+	return all[at]();
+}
+
+/* Which one a signature is made with; DIGEST_COUNT: none of them. */
+static size_t
 digest_of(CMS_SignerInfo *info)
 {
 	X509_ALGOR *algorithm = NULL;
@@ -58,13 +85,13 @@ digest_of(CMS_SignerInfo *info)
 	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
 	switch (OBJ_obj2nid(object)) {
 	case NID_sha256:
-		return EVP_sha256();
+		return 0;
 	case NID_sha384:
-		return EVP_sha384();
+		return 1;
 	case NID_sha512:
-		return EVP_sha512();
+		return 2;
 	default:
-		return NULL;
+		return DIGEST_COUNT;
 	}
 }
 
@@ -72,17 +99,16 @@ digest_of(CMS_SignerInfo *info)
  * document (RFC 5652 5.4, 11.1, 11.2). Without them a signature over some
  * other document's attributes could be passed off as one over a document. */
 static const char *
-attributes_trouble(CMS_SignerInfo *info, struct ksk_span content)
+attributes_trouble(const struct ksk_signed_work *work, CMS_SignerInfo *info)
 {
-	const EVP_MD *md = digest_of(info);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	const size_t which = digest_of(info);
+	const struct digest *digest;
 	const ASN1_OBJECT *type;
 	const ASN1_OCTET_STRING *stated;
 
 	if (CMS_signed_get_attr_count(info) <= 0)
 		return "it has no signed attributes: sign without -noattr";
-	if (md == NULL)
+	if (which == DIGEST_COUNT)
 		return "the digest must be SHA-256, SHA-384 or SHA-512: sign "
 		       "with -md sha256";
 	type = CMS_signed_get0_data_by_OBJ(info,
@@ -94,18 +120,20 @@ attributes_trouble(CMS_SignerInfo *info, struct ksk_span content)
 		V_ASN1_OCTET_STRING);
 	if (stated == NULL)
 		return "it states no digest of the document";
-	if (EVP_Digest(content.data, content.len, digest, &len, md, NULL) != 1)
+	digest = &work->digest[which];
+	if (digest->len == 0)
 		return "the document's digest can't be computed";
-	if (ASN1_STRING_length(stated) != (int)len ||
-		memcmp(ASN1_STRING_get0_data(stated), digest, len) != 0)
+	if (ASN1_STRING_length(stated) != (int)digest->len ||
+		memcmp(ASN1_STRING_get0_data(stated), digest->value,
+			digest->len) != 0)
 		return "it was made over another document (were line ends "
 		       "changed? sign with -binary)";
 	return NULL;
 }
 
 static void
-judge(CMS_SignerInfo *info, STACK_OF(X509) * certificates,
-	struct ksk_span content, struct ksk_signed_by *by)
+judge(const struct ksk_signed_work *work, CMS_SignerInfo *info,
+	STACK_OF(X509) * certificates, struct ksk_signed_by *by)
 {
 	X509 *certificate = certificate_of(info, certificates);
 	EVP_PKEY *key = NULL;
@@ -125,7 +153,7 @@ judge(CMS_SignerInfo *info, STACK_OF(X509) * certificates,
 	}
 	trouble = ksk_certificate_key_trouble(key);
 	if (trouble == NULL)
-		trouble = attributes_trouble(info, content);
+		trouble = attributes_trouble(work, info);
 	if (trouble == NULL) {
 		CMS_SignerInfo_set1_signer_cert(info, certificate);
 		if (CMS_SignerInfo_verify(info) != 1)
@@ -139,44 +167,20 @@ judge(CMS_SignerInfo *info, STACK_OF(X509) * certificates,
 /* ---- the document ---- */
 
 static enum ksk_err
-judge_all(CMS_ContentInfo *cms, struct ksk_signed *document,
-	struct ksk_fault *fault)
-{
-	STACK_OF(CMS_SignerInfo) *infos = CMS_get0_SignerInfos(cms);
-	int count = sk_CMS_SignerInfo_num(infos);
-	STACK_OF(X509) * certificates;
-
-	if (count > (int)KSK_SIGNATURE_COUNT_MAX)
-		return fail(fault, KSK_ERR_TOO_LARGE,
-			"the document has more than 16 signatures: leave out "
-			"those that are not needed");
-	certificates = CMS_get1_certs(cms);
-	for (int i = 0; i < count; i++)
-		judge(sk_CMS_SignerInfo_value(infos, i), certificates,
-			document->content, &document->by[i]);
-	document->count = count < 0 ? 0 : (size_t)count;
-	sk_X509_pop_free(certificates, X509_free);
-	ERR_clear_error();
-	return KSK_OK;
-}
-
-static enum ksk_err
-take_content(CMS_ContentInfo *cms, size_t max, struct ksk_signed *document,
-	struct ksk_fault *fault)
+take_content(struct ksk_signed_work *work, size_t max, struct ksk_fault *fault)
 {
 	ASN1_OCTET_STRING **inside = NULL;
-	uint8_t *copy;
 	size_t len;
 
-	if (OBJ_obj2nid(CMS_get0_type(cms)) != NID_pkcs7_signed)
+	if (OBJ_obj2nid(CMS_get0_type(work->cms)) != NID_pkcs7_signed)
 		return fail(fault, KSK_ERR_MALFORMED,
 			"this is CMS, but not signed data: sign the document "
 			"with `openssl cms -sign`");
-	if (OBJ_obj2nid(CMS_get0_eContentType(cms)) != NID_pkcs7_data)
+	if (OBJ_obj2nid(CMS_get0_eContentType(work->cms)) != NID_pkcs7_data)
 		return fail(fault, KSK_ERR_MALFORMED,
 			"the content type of the signed document is not "
 			"id-data");
-	inside = CMS_get0_content(cms);
+	inside = CMS_get0_content(work->cms);
 	if (inside == NULL || *inside == NULL)
 		return fail(fault, KSK_ERR_MALFORMED,
 			"the signed file does not hold the document: sign "
@@ -185,44 +189,159 @@ take_content(CMS_ContentInfo *cms, size_t max, struct ksk_signed *document,
 	if (len > max)
 		return fail(fault, KSK_ERR_TOO_LARGE,
 			"the signed document is larger than is allowed");
-	copy = malloc(len == 0 ? 1 : len);
-	if (copy == NULL)
+	work->content = ksk_span_of(ASN1_STRING_get0_data(*inside), len);
+	return KSK_OK;
+}
+
+/* Begins the digests that its signatures need. */
+static enum ksk_err
+take_digests(struct ksk_signed_work *work, struct ksk_fault *fault)
+{
+	STACK_OF(CMS_SignerInfo) *infos = CMS_get0_SignerInfos(work->cms);
+	int count = sk_CMS_SignerInfo_num(infos);
+
+	if (count > (int)KSK_SIGNATURE_COUNT_MAX)
+		return fail(fault, KSK_ERR_TOO_LARGE,
+			"the document has more than 16 signatures: leave out "
+			"those that are not needed");
+	for (int i = 0; i < count; i++) {
+		size_t at = digest_of(sk_CMS_SignerInfo_value(infos, i));
+		struct digest *digest;
+
+		if (at == DIGEST_COUNT)
+			continue;
+		digest = &work->digest[at];
+		if (digest->ctx != NULL)
+			continue;
+		digest->ctx = EVP_MD_CTX_new();
+		if (digest->ctx == NULL ||
+			EVP_DigestInit_ex(digest->ctx, digest_at(at), NULL) !=
+				1)
+			return fail(fault, KSK_ERR_NO_MEMORY,
+				"no memory for the signed document");
+	}
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_signed_begin(struct ksk_span der, size_t max,
+	struct ksk_signed_work **out_work, struct ksk_fault *fault)
+{
+	struct ksk_signed_work *work;
+	const uint8_t *at = der.data;
+	enum ksk_err err;
+
+	if (der.len > max + CMS_OVERHEAD_MAX)
+		return fail(fault, KSK_ERR_TOO_LARGE,
+			"the signed file is larger than is allowed");
+	work = calloc(1, sizeof(*work));
+	if (work == NULL)
 		return fail(fault, KSK_ERR_NO_MEMORY,
 			"no memory for the signed document");
-	memcpy(copy, ASN1_STRING_get0_data(*inside), len);
-	document->content = ksk_span_of(copy, len);
-	return KSK_OK;
+	work->cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
+	if (work->cms == NULL)
+		err = fail(fault, KSK_ERR_MALFORMED,
+			"this is not a signed document in CMS (DER): sign it "
+			"with `openssl cms -sign -outform DER`");
+	else if (at != der.data + der.len)
+		err = fail(fault, KSK_ERR_MALFORMED,
+			"bytes follow the signed document");
+	else
+		err = take_content(work, max, fault);
+	if (err == KSK_OK)
+		err = take_digests(work, fault);
+	if (err != KSK_OK)
+		ksk_signed_drop(&work);
+	else
+		*out_work = work;
+	return err;
+}
+
+enum ksk_err
+ksk_signed_digest(struct ksk_signed_work *work, size_t count)
+{
+	const size_t left = work->content.len - work->digested;
+	const uint8_t *from = work->content.data + work->digested;
+	const bool over = count >= left;
+
+	if (over)
+		count = left;
+	for (size_t i = 0; i < DIGEST_COUNT; i++) {
+		struct digest *d = &work->digest[i];
+		if (d->ctx == NULL)
+			continue;
+		if (EVP_DigestUpdate(d->ctx, from, count) != 1)
+			return KSK_ERR_CRYPTO;
+		if (!over)
+			continue;
+		if (EVP_DigestFinal_ex(d->ctx, d->value, &d->len) != 1)
+			return KSK_ERR_CRYPTO;
+		EVP_MD_CTX_free(d->ctx);
+		d->ctx = NULL;
+	}
+	work->digested += count;
+	return over ? KSK_OK : KSK_ERR_AGAIN;
+}
+
+void
+ksk_signed_end(struct ksk_signed_work *work, struct ksk_signed *out)
+{
+	STACK_OF(CMS_SignerInfo) *infos = CMS_get0_SignerInfos(work->cms);
+	STACK_OF(X509) *certificates = CMS_get1_certs(work->cms);
+	int count = sk_CMS_SignerInfo_num(infos);
+
+	*out = (struct ksk_signed){.count = count < 0 ? 0 : (size_t)count};
+	for (int i = 0; i < count; i++)
+		judge(work, sk_CMS_SignerInfo_value(infos, i), certificates,
+			&out->by[i]);
+	sk_X509_pop_free(certificates, X509_free);
+	ERR_clear_error();
+}
+
+struct ksk_span
+ksk_signed_content(const struct ksk_signed_work *work)
+{
+	return work->content;
+}
+
+void
+ksk_signed_drop(struct ksk_signed_work **work)
+{
+	if (work == NULL || *work == NULL)
+		return;
+	for (size_t i = 0; i < DIGEST_COUNT; i++)
+		EVP_MD_CTX_free((*work)->digest[i].ctx);
+	CMS_ContentInfo_free((*work)->cms);
+	free(*work);
+	*work = NULL;
 }
 
 enum ksk_err
 ksk_signed_open(struct ksk_span der, size_t max, struct ksk_signed *out,
 	struct ksk_fault *fault)
 {
-	struct ksk_signed document = {.count = 0};
-	const uint8_t *at = der.data;
-	CMS_ContentInfo *cms;
-	enum ksk_err err;
+	struct ksk_signed_work *work = NULL;
+	uint8_t *copy = NULL;
+	enum ksk_err err = ksk_signed_begin(der, max, &work, fault);
 
-	if (der.len > max + CMS_OVERHEAD_MAX)
-		return fail(fault, KSK_ERR_TOO_LARGE,
-			"the signed file is larger than is allowed");
-	cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
-	if (cms == NULL)
-		return fail(fault, KSK_ERR_MALFORMED,
-			"this is not a signed document in CMS (DER): sign it "
-			"with `openssl cms -sign -outform DER`");
-	if (at != der.data + der.len)
-		err = fail(fault, KSK_ERR_MALFORMED,
-			"bytes follow the signed document");
-	else
-		err = take_content(cms, max, &document, fault);
-	if (err == KSK_OK)
-		err = judge_all(cms, &document, fault);
-	CMS_ContentInfo_free(cms);
 	if (err != KSK_OK)
-		ksk_signed_free(&document);
-	else
-		*out = document;
+		return err;
+	copy = malloc(work->content.len == 0 ? 1 : work->content.len);
+	if (copy == NULL)
+		err = fail(fault, KSK_ERR_NO_MEMORY,
+			"no memory for the signed document");
+	else if (ksk_signed_digest(work, SIZE_MAX) != KSK_OK)
+		err = fail(fault, KSK_ERR_CRYPTO,
+			"the document's digest can't be computed");
+	if (err == KSK_OK) {
+		if (work->content.len > 0)
+			memcpy(copy, work->content.data, work->content.len);
+		ksk_signed_end(work, out);
+		out->content = ksk_span_of(copy, work->content.len);
+		copy = NULL;
+	}
+	free(copy);
+	ksk_signed_drop(&work);
 	return err;
 }
 

@@ -44,6 +44,32 @@ struct ksk_signed {
 KSK_MUST_USE enum ksk_err ksk_signed_open(struct ksk_span der, size_t max,
 	struct ksk_signed *out, struct ksk_fault *fault);
 
+/* A large document is digested in parts, by a process that has other things to
+ * do. Opaque. */
+struct ksk_signed_work;
+
+/*
+ * Begins to open a signed document.
+ * der, max: as ksk_signed_open. out_work: owned, ksk_signed_drop. Errors and
+ * fault too.
+ */
+KSK_MUST_USE enum ksk_err ksk_signed_begin(struct ksk_span der, size_t max,
+	struct ksk_signed_work **out_work, struct ksk_fault *fault);
+
+/* Digests so many more bytes. KSK_ERR_AGAIN: there are more. KSK_ERR_CRYPTO. */
+KSK_MUST_USE enum ksk_err ksk_signed_digest(
+	struct ksk_signed_work *work, size_t count);
+
+/* Judges the signatures, when all is digested. out: its content is empty; free
+ * it all the same. */
+void ksk_signed_end(struct ksk_signed_work *work, struct ksk_signed *out);
+
+/* Returns the document, borrowed until ksk_signed_drop. */
+struct ksk_span ksk_signed_content(const struct ksk_signed_work *work);
+
+/* Accepts NULL and pointers to NULL. */
+void ksk_signed_drop(struct ksk_signed_work **work);
+
 /* Accepts a zeroed one. */
 void ksk_signed_free(struct ksk_signed *document);
 

@@ -2,7 +2,7 @@
 /*
  * Opening a table and finding things in it. The bytes come from another
  * process (kskd-policy, by way of kskd): nothing in them is believed before
- * ksk_table_open has seen all of it. table_check.c looks at the entries.
+ * ksk_table_check_some has seen all of it: table_check.c looks at the entries.
  */
 #include "appliance/policy/table.h"
 #include "appliance/policy/table_layout.h"
@@ -109,12 +109,12 @@ view_of(struct ksk_span bytes, const struct ksk_table_head *head)
 	return t;
 }
 
-enum ksk_err
-ksk_table_open(struct ksk_span bytes, struct ksk_table *out_table,
+/* A view whose sections are in bounds; nothing is known of their entries. */
+static enum ksk_err
+view(struct ksk_span bytes, struct ksk_table *out_table,
 	struct ksk_fault *fault)
 {
 	const struct ksk_table_head *head = (const void *)bytes.data;
-	struct ksk_table table;
 	enum ksk_err err;
 
 	if (bytes.len < sizeof(*head) || (uintptr_t)bytes.data % 8 != 0 ||
@@ -126,18 +126,29 @@ ksk_table_open(struct ksk_span bytes, struct ksk_table *out_table,
 		return KSK_ERR_MALFORMED;
 	}
 	err = check_parts(head, bytes.len, fault);
-	if (err != KSK_OK)
-		return err;
-	table = view_of(bytes, head);
-	err = ksk_table_check(&table, fault);
-	if (err != KSK_OK)
-		return err;
-	*out_table = table;
-	return KSK_OK;
+	if (err == KSK_OK)
+		*out_table = view_of(bytes, head);
+	return err;
 }
 
 enum ksk_err
-ksk_table_map(int fd, struct ksk_table *out_table, struct ksk_fault *fault)
+ksk_table_open(struct ksk_span bytes, struct ksk_table *out_table,
+	struct ksk_fault *fault)
+{
+	struct ksk_table_checker at = {0, 0};
+	struct ksk_table table;
+	enum ksk_err err = view(bytes, &table, fault);
+
+	if (err == KSK_OK)
+		err = ksk_table_check_some(&table, &at, SIZE_MAX, fault);
+	if (err == KSK_OK)
+		*out_table = table;
+	return err;
+}
+
+enum ksk_err
+ksk_table_map_unchecked(
+	int fd, struct ksk_table *out_table, struct ksk_fault *fault)
 {
 	const int demanded = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -164,10 +175,26 @@ ksk_table_map(int fd, struct ksk_table *out_table, struct ksk_fault *fault)
 		ksk_fault_set(fault, "policy table: %s", strerror(errno));
 		return KSK_ERR_IO;
 	}
-	err = ksk_table_open(
-		ksk_span_of(map, (size_t)st.st_size), out_table, fault);
+	err = view(ksk_span_of(map, (size_t)st.st_size), out_table, fault);
 	if (err != KSK_OK)
 		(void)munmap(map, (size_t)st.st_size);
+	return err;
+}
+
+enum ksk_err
+ksk_table_map(int fd, struct ksk_table *out_table, struct ksk_fault *fault)
+{
+	struct ksk_table_checker at = {0, 0};
+	struct ksk_table table;
+	enum ksk_err err = ksk_table_map_unchecked(fd, &table, fault);
+
+	if (err != KSK_OK)
+		return err;
+	err = ksk_table_check_some(&table, &at, SIZE_MAX, fault);
+	if (err == KSK_OK)
+		*out_table = table;
+	else
+		ksk_table_unmap(&table);
 	return err;
 }
 

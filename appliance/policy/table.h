@@ -2,7 +2,7 @@
 /*
  * table - a policy as a flat table: what kskd-policy makes of the text, in one
  * sealed memfd that the signer maps read only. Every offset, count, index and
- * text is checked once by ksk_table_open; afterwards accessors can't fail.
+ * text is checked once, by ksk_table_open; afterwards accessors can't fail.
  * Same machine, same build: structs are stored as they are.
  * Tests: tests/unit/test_table.c
  */
@@ -167,6 +167,28 @@ KSK_MUST_USE enum ksk_err ksk_table_open(struct ksk_span bytes,
  */
 KSK_MUST_USE enum ksk_err ksk_table_map(
 	int fd, struct ksk_table *out_table, struct ksk_fault *fault);
+
+/* Where a check of a table's entries stands. Zero it to begin. */
+struct ksk_table_checker {
+	unsigned kind; /* of entries */
+	size_t entry;  /* of this kind, the next one */
+};
+
+/*
+ * ksk_table_map in parts, for a process that has other things to do: maps the
+ * memory; no function but ksk_table_check_some and ksk_table_unmap may be given
+ * the table before the former has said KSK_OK. Errors as ksk_table_map.
+ */
+KSK_MUST_USE enum ksk_err ksk_table_map_unchecked(
+	int fd, struct ksk_table *out_table, struct ksk_fault *fault);
+
+/*
+ * Checks the next entries of a table.
+ * count: at most so many. KSK_OK: all are good. KSK_ERR_AGAIN: there are more.
+ * KSK_ERR_MALFORMED with fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_table_check_some(const struct ksk_table *table,
+	struct ksk_table_checker *at, size_t count, struct ksk_fault *fault);
 
 /* Unmaps a mapped table and zeroes the view; accepts a zeroed view. */
 void ksk_table_unmap(struct ksk_table *table);

@@ -162,14 +162,19 @@ is_zone(const struct ksk_table *t, size_t i)
 		(z->algorithms & ~KSK_ALGORITHMS_KNOWN) == 0;
 }
 
-enum ksk_err
-ksk_table_check(const struct ksk_table *t, struct ksk_fault *fault)
+/* What is checked, in this order; count: of the table's entries of this kind. */
+#define KIND_COUNT 8u
+
+struct kind {
+	const char *what;
+	size_t count;
+	bool (*check)(const struct ksk_table *t, size_t i);
+};
+
+static void
+list_kinds(const struct ksk_table *t, struct kind out[KIND_COUNT])
 {
-	const struct {
-		const char *what;
-		size_t count;
-		bool (*check)(const struct ksk_table *t, size_t i);
-	} list[] = {
+	const struct kind list[KIND_COUNT] = {
 		{"client", t->client_count, is_client},
 		{"zone-client", t->zone_client_count, is_zone_client},
 		{"ksk", t->ksk_count, is_ksk},
@@ -180,14 +185,27 @@ ksk_table_check(const struct ksk_table *t, struct ksk_fault *fault)
 		{"zone", t->zone_count, is_zone},
 	};
 
-	for (size_t l = 0; l < sizeof(list) / sizeof(list[0]); l++) {
-		for (size_t i = 0; i < list[l].count; i++) {
-			if (list[l].check(t, i))
+	memcpy(out, list, sizeof(list));
+}
+
+enum ksk_err
+ksk_table_check_some(const struct ksk_table *t, struct ksk_table_checker *at,
+	size_t count, struct ksk_fault *fault)
+{
+	struct kind list[KIND_COUNT];
+
+	list_kinds(t, list);
+	for (; at->kind < KIND_COUNT; at->kind++, at->entry = 0) {
+		const struct kind *k = &list[at->kind];
+		for (; at->entry < k->count; at->entry++, count--) {
+			if (count == 0)
+				return KSK_ERR_AGAIN;
+			if (k->check(t, at->entry))
 				continue;
 			ksk_fault_set(fault,
 				"policy table: %s %zu is out of bounds, order "
 				"or range",
-				list[l].what, i);
+				k->what, at->entry);
 			return KSK_ERR_MALFORMED;
 		}
 	}

@@ -66,8 +66,4 @@ struct ksk_table_head {
 /* Returns the size of one entry of a section. */
 size_t ksk_table_entry_size(enum ksk_table_section section);
 
-/* Checks every entry of a table whose sections are in bounds. */
-KSK_MUST_USE enum ksk_err ksk_table_check(
-	const struct ksk_table *table, struct ksk_fault *fault);
-
 #endif

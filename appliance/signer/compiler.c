@@ -32,34 +32,43 @@ write_all(int fd, struct ksk_span text)
 	return true;
 }
 
-static int
-seal(struct ksk_span text)
+static enum ksk_err
+no_memory(struct ksk_fault *fault)
+{
+	ksk_fault_set(fault, "no memory for the text: %s", strerror(errno));
+	return KSK_ERR_IO;
+}
+
+enum ksk_err
+ksk_compiler_open(int *out_fd, struct ksk_fault *fault)
 {
 	int fd = memfd_create("document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
-		return -1;
-	if (write_all(fd, text) && lseek(fd, 0, SEEK_SET) == 0 &&
-		fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-		return fd;
-	(void)close(fd);
-	return -1;
+		return no_memory(fault);
+	*out_fd = fd;
+	return KSK_OK;
 }
 
 enum ksk_err
-ksk_compiler_ask(struct ksk_signer *signer, enum ksk_document_kind kind,
-	struct ksk_span text, struct ksk_fault *fault)
+ksk_compiler_add(int fd, struct ksk_span part, struct ksk_fault *fault)
+{
+	return write_all(fd, part) ? KSK_OK : no_memory(fault);
+}
+
+enum ksk_err
+ksk_compiler_ask(struct ksk_signer *signer, enum ksk_document_kind kind, int fd,
+	struct ksk_fault *fault)
 {
 	struct ksk_ctl_compile ask = {
 		.number = signer->office.compiled + 1, .kind = (uint8_t)kind};
 	uint8_t room[16];
 	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
-	int fd = seal(text);
 	enum ksk_err err = KSK_ERR_IO;
 
-	if (fd < 0) {
-		ksk_fault_set(
-			fault, "no memory for the text: %s", strerror(errno));
+	if (lseek(fd, 0, SEEK_SET) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+		err = no_memory(fault);
+		(void)close(fd);
 		return err;
 	}
 	if (ksk_ctl_compile_write(&ask, &buf) == KSK_OK)
@@ -100,8 +109,13 @@ ksk_compiler_wait(struct ksk_signer *signer, enum ksk_document_kind kind,
 	struct ksk_wire body;
 	size_t count = 0;
 	int fd = -1;
-	enum ksk_err err = ksk_compiler_ask(signer, kind, text, fault);
+	enum ksk_err err = ksk_compiler_open(&fd, fault);
 
+	if (err == KSK_OK &&
+		(err = ksk_compiler_add(fd, text, fault)) != KSK_OK)
+		(void)close(fd);
+	if (err == KSK_OK)
+		err = ksk_compiler_ask(signer, kind, fd, fault);
 	if (err != KSK_OK)
 		return err;
 	err = receive(signer, &buf, &fd, &count);

@@ -9,10 +9,18 @@
 
 #include "appliance/signer/signer.h"
 
-/* Sends a text. One request at a time. KSK_ERR_IO with fault. */
+/* Makes memory for a text. out_fd: owned. KSK_ERR_IO with fault. */
+KSK_MUST_USE enum ksk_err ksk_compiler_open(
+	int *out_fd, struct ksk_fault *fault);
+
+/* Appends a part of the text. KSK_ERR_IO with fault. */
+KSK_MUST_USE enum ksk_err ksk_compiler_add(
+	int fd, struct ksk_span part, struct ksk_fault *fault);
+
+/* Seals the text and sends it; fd is taken over, also on failure. One request
+ * at a time. KSK_ERR_IO with fault. */
 KSK_MUST_USE enum ksk_err ksk_compiler_ask(struct ksk_signer *signer,
-	enum ksk_document_kind kind, struct ksk_span text,
-	struct ksk_fault *fault);
+	enum ksk_document_kind kind, int fd, struct ksk_fault *fault);
 
 /*
  * Sends a text and waits for the result: before READY, when kskd sends nothing

@@ -7,7 +7,7 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
-#include "appliance/signer/load.h"
+#include "appliance/signer/loading.h"
 #include "appliance/signer/outbox.h"
 #include "appliance/signer/verdict.h"
 
@@ -26,22 +26,13 @@ is_recorded(struct ksk_signer *signer, const struct ksk_table *table)
 		memcmp(hash, table->hash, sizeof(hash)) == 0;
 }
 
-static const struct ksk_table *
-table_before(const struct ksk_signer *signer)
-{
-	return signer->inforce.table.map == NULL ? NULL
-						 : &signer->inforce.table;
-}
-
-/* Makes durable what a policy says of each zone, then its own record. */
+/* Makes a policy's own record durable, when what it says of each zone is. */
 static enum ksk_err
 record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	struct ksk_fault *fault)
 {
 	const struct ksk_table *table = &next->table;
 	uint8_t hash[KSK_HASH_LEN];
-	if (is_recorded(signer, table))
-		return KSK_OK;
 	struct ksk_record record = {.time = ksk_clock_now(),
 		.kind = KSK_RECORD_POLICY,
 		.has_policy = true,
@@ -53,9 +44,6 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	/* Tried before, when the disk was full: it stood ready. */
 	if (err == KSK_OK && is_recorded(signer, table))
 		return KSK_OK;
-	if (err == KSK_OK)
-		err = ksk_load_attest(signer, table_before(signer), table,
-			record.time, fault);
 	if (err == KSK_OK)
 		err = ksk_verdict_keep(
 			signer->journal, KSK_VERDICT_IN_FORCE, next);
@@ -72,60 +60,46 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	return ksk_journal_commit(signer->journal, fault);
 }
 
-/* What was found of a policy when it was judged, at a start.
- * KSK_ERR_NOT_FOUND: nobody has judged it. */
+/* A policy that was agreed to: what it says of each zone, then its record. A
+ * policy that was recorded before is no news. */
 static enum ksk_err
-recall(struct ksk_signer *signer, struct ksk_inforce *policy,
-	struct ksk_fault *fault)
+record_slice(struct ksk_signer *signer, struct ksk_fault *fault)
 {
-	return ksk_verdict_recall(signer->journal,
-		is_recorded(signer, &policy->table) ? KSK_VERDICT_IN_FORCE
-						    : KSK_VERDICT_AHEAD,
-		policy, fault);
-}
+	struct ksk_loading *loading = &signer->loading;
+	enum ksk_err err;
 
-enum ksk_err
-ksk_control_load(struct ksk_signer *signer, int fd, struct ksk_inforce *out,
-	struct ksk_fault *fault)
-{
-	uint64_t version = 0;
-	uint8_t hash[KSK_HASH_LEN] = {0};
-	bool has = ksk_journal_policy(signer->journal, &version, hash);
-	const struct ksk_inforce *before = table_before(signer) == NULL
-		? NULL
-		: &signer->inforce;
-	enum ksk_err err = ksk_inforce_load(fd, signer->start.appliance, has,
-		version, hash, signer->keyring, out, fault);
-	if (err == KSK_OK &&
-		(err = ksk_office_narrow(signer, out, fault)) != KSK_OK)
-		ksk_inforce_wipe(out);
-	if (err != KSK_OK)
-		return err;
-	err = before == NULL ? recall(signer, out, fault) : KSK_ERR_NOT_FOUND;
-	if (err == KSK_ERR_NOT_FOUND)
-		err = ksk_load_judge(
-			signer, before, out, ksk_clock_now(), fault);
-	if (err != KSK_OK)
-		ksk_inforce_wipe(out);
-	return err;
+	if (is_recorded(signer, &loading->next.table))
+		return KSK_OK;
+	if (loading->step == KSK_LOADING_JUDGED)
+		ksk_loading_attest(signer, false);
+	err = ksk_loading_run(signer, fault);
+	return err != KSK_OK ? err
+			     : record_policy(signer, &loading->next, fault);
 }
 
 enum ksk_err
 ksk_control_first_policy(
 	struct ksk_signer *signer, int fd, struct ksk_fault *fault)
 {
-	struct ksk_inforce next = {0};
-	enum ksk_err err = ksk_control_load(signer, fd, &next, fault);
+	enum ksk_err err = ksk_loading_begin(signer, fd, fault);
+
 	if (err == KSK_OK)
-		err = record_policy(signer, &next, fault);
+		err = ksk_loading_run_all(signer, fault);
+	if (err == KSK_OK)
+		err = ksk_loading_judge(signer, fault);
+	if (err == KSK_OK)
+		err = ksk_loading_run_all(signer, fault);
+	while (err == KSK_OK &&
+		(err = record_slice(signer, fault)) == KSK_ERR_AGAIN)
+		err = KSK_OK;
 	/* One that was agreed to before this life is not any more. */
 	if (err == KSK_OK)
 		err = ksk_verdict_drop(signer->journal);
 	if (err != KSK_OK) {
-		ksk_inforce_wipe(&next);
+		ksk_loading_drop(signer);
 		return err;
 	}
-	signer->inforce = next;
+	ksk_loading_take(signer, &signer->inforce);
 	ksk_office_policy_in_force(signer);
 	return KSK_OK;
 }
@@ -135,8 +109,7 @@ into_force(struct ksk_signer *signer)
 {
 	char version[KSK_NUM_CAP], zones[KSK_NUM_CAP];
 	ksk_inforce_wipe(&signer->inforce);
-	signer->inforce = signer->prepared;
-	memset(&signer->prepared, 0, sizeof(signer->prepared));
+	ksk_loading_take(signer, &signer->inforce);
 	signer->policy_step = KSK_POLICY_NONE;
 	signer->review_due = true;
 	ksk_office_policy_in_force(signer);
@@ -147,25 +120,34 @@ into_force(struct ksk_signer *signer)
 		ksk_num(zones, signer->inforce.table.zone_count), NULL);
 }
 
-/* The step from a committed policy to its record. */
+/* The step from a committed policy to its record, a slice of it. */
 static void
 record_committed(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_fault fault = {.text = ""};
-	if (record_policy(signer, &signer->prepared, &fault) == KSK_OK) {
+	enum ksk_err err = record_slice(signer, &fault);
+
+	if (err == KSK_OK) {
 		signer->policy_step = KSK_POLICY_RECORDED;
+		signer->policy_waits = false;
 		ksk_anchorage_hurry(signer, now_ms);
 		return;
 	}
 	/* The old policy stays until the new one's record is durable. */
-	if (signer->policy_step == KSK_POLICY_NONE)
+	if (err != KSK_ERR_AGAIN && !signer->policy_waits) {
+		signer->policy_waits = true;
 		ksk_log(KSK_LOG_ERROR, "policy-waits", fault.text, NULL);
+	}
 	signer->policy_step = KSK_POLICY_COMMITTED;
 }
+
+static void run_preparing(struct ksk_signer *signer);
 
 void
 ksk_control_run(struct ksk_signer *signer, uint64_t now_ms)
 {
+	if (signer->preparing && !signer->journal_stuck)
+		run_preparing(signer);
 	if (signer->policy_step == KSK_POLICY_COMMITTED &&
 		!signer->journal_stuck)
 		record_committed(signer, now_ms);
@@ -177,9 +159,11 @@ ksk_control_run(struct ksk_signer *signer, uint64_t now_ms)
 static void
 commit_policy(struct ksk_signer *signer, uint32_t number)
 {
-	if (signer->prepared.table.map == NULL ||
-		number != signer->prepared_number ||
+	if (number != signer->prepared_number ||
 		signer->policy_step != KSK_POLICY_NONE)
+		return;
+	signer->commit_due = signer->preparing;
+	if (signer->preparing || signer->loading.step < KSK_LOADING_JUDGED)
 		return;
 	record_committed(signer, ksk_clock_mono_ms());
 	ksk_control_run(signer, ksk_clock_mono_ms());
@@ -190,7 +174,10 @@ commit_policy(struct ksk_signer *signer, uint32_t number)
 static enum ksk_err
 finish_policy(struct ksk_signer *signer, struct ksk_fault *fault)
 {
-	ksk_control_run(signer, ksk_clock_mono_ms());
+	do
+		ksk_control_run(signer, ksk_clock_mono_ms());
+	while (signer->policy_step == KSK_POLICY_COMMITTED &&
+		!signer->policy_waits && !signer->journal_stuck);
 	if (signer->policy_step == KSK_POLICY_RECORDED)
 		into_force(signer);
 	if (signer->policy_step == KSK_POLICY_NONE)
@@ -201,30 +188,29 @@ finish_policy(struct ksk_signer *signer, struct ksk_fault *fault)
 	return KSK_ERR_AGAIN;
 }
 
-void
-ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next)
+enum ksk_err
+ksk_control_submitted(struct ksk_signer *signer, struct ksk_fault *fault)
 {
-	struct ksk_fault fault = {.text = ""};
-	/* No reload has a policy in hand: with a quorum none comes from
-	 * kskd. One that waits for its anchor comes into force first; for the
-	 * journal none waits, or this one could not be staged. */
-	ksk_ignore(finish_policy(signer, &fault));
-	ksk_inforce_wipe(&signer->prepared);
-	signer->policy_step = KSK_POLICY_NONE;
-	signer->prepared = *next;
-	memset(next, 0, sizeof(*next));
-	signer->prepared_number = 0;
-	commit_policy(signer, 0);
+	enum ksk_err err = record_policy(signer, &signer->loading.next, fault);
+
+	if (err != KSK_OK)
+		return err;
+	signer->policy_step = KSK_POLICY_RECORDED;
+	ksk_anchorage_hurry(signer, ksk_clock_mono_ms());
+	ksk_control_run(signer, ksk_clock_mono_ms());
+	return KSK_OK;
 }
 
 static void
 forget_prepared(struct ksk_signer *signer)
 {
 	struct ksk_fault fault;
-	if (signer->prepared.table.map == NULL)
-		return;
-	ksk_inforce_wipe(&signer->prepared);
-	if (ksk_verdict_drop(signer->journal) == KSK_OK)
+	const bool kept = signer->loading.step >= KSK_LOADING_JUDGED;
+
+	ksk_loading_drop(signer);
+	signer->preparing = false;
+	signer->commit_due = false;
+	if (!kept || ksk_verdict_drop(signer->journal) == KSK_OK)
 		return;
 	/* With the next commit or with this one. */
 	ksk_ignore(ksk_journal_commit(signer->journal, &fault));
@@ -238,34 +224,69 @@ keep_verdict(struct ksk_signer *signer)
 {
 	struct ksk_fault fault;
 	if (ksk_verdict_keep(signer->journal, KSK_VERDICT_AHEAD,
-		    &signer->prepared) == KSK_OK)
+		    &signer->loading.next) == KSK_OK)
 		ksk_ignore(ksk_journal_commit(signer->journal, &fault));
+}
+
+static void
+answer_prepared(
+	struct ksk_signer *signer, bool ok, const struct ksk_fault *fault)
+{
+	struct ksk_ctl_prepared answer = {
+		.number = signer->prepared_number, .ok = ok};
+	uint8_t room[1024];
+	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
+
+	ksk_text_copy(answer.why, sizeof(answer.why), fault->text);
+	if (ksk_ctl_prepared_write(&answer, &buf) == KSK_OK)
+		/* Without it kskd gives the reload up by its deadline. */
+		ksk_ignore(ksk_link_send(
+			&signer->control, ksk_buf_span(&buf), NULL, 0));
+}
+
+/* One slice of a reload; its end is told to kskd. */
+static void
+run_preparing(struct ksk_signer *signer)
+{
+	struct ksk_fault fault = {.text = ""};
+	const bool committed = signer->commit_due;
+	enum ksk_err err = ksk_loading_run(signer, &fault);
+
+	if (err == KSK_OK && signer->loading.step == KSK_LOADING_READ) {
+		err = ksk_loading_judge(signer, &fault);
+		if (err == KSK_OK)
+			return;
+	}
+	if (err == KSK_ERR_AGAIN)
+		return;
+	if (err != KSK_OK)
+		forget_prepared(signer);
+	else
+		keep_verdict(signer);
+	signer->preparing = false;
+	answer_prepared(signer, err == KSK_OK, &fault);
+	if (err == KSK_OK && committed)
+		commit_policy(signer, signer->prepared_number);
 }
 
 static void
 prepare_policy(struct ksk_signer *signer, uint32_t number, const int fds[2])
 {
-	struct ksk_ctl_prepared answer = {.number = number};
 	struct ksk_fault fault = {.text = ""};
-	if (finish_policy(signer, &fault) == KSK_OK) {
+	enum ksk_err err = finish_policy(signer, &fault);
+
+	signer->prepared_number = number;
+	if (err == KSK_OK) {
 		forget_prepared(signer);
-		answer.ok = ksk_control_load(signer, fds[0], &signer->prepared,
-				    &fault) == KSK_OK;
+		err = ksk_loading_begin(signer, fds[0], &fault);
 	}
-	if (answer.ok &&
-		ksk_accept_take(fds[1], &signer->next_accept) != KSK_OK)
+	if (err != KSK_OK) {
+		answer_prepared(signer, false, &fault);
+		return;
+	}
+	if (ksk_accept_take(fds[1], &signer->next_accept) != KSK_OK)
 		abort(); /* kskd has looked at its length */
-	if (answer.ok) {
-		signer->prepared_number = number;
-		keep_verdict(signer);
-	}
-	ksk_text_copy(answer.why, sizeof(answer.why), fault.text);
-	uint8_t room[1024];
-	struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
-	if (ksk_ctl_prepared_write(&answer, &buf) == KSK_OK)
-		/* Without it kskd gives the reload up by its deadline. */
-		ksk_ignore(ksk_link_send(
-			&signer->control, ksk_buf_span(&buf), NULL, 0));
+	signer->preparing = true;
 }
 
 /* Takes the descriptor over, or closes it. */

@@ -11,24 +11,18 @@
 
 /*
  * Loads the first policy, from the START packet's descriptor (borrowed), and
- * records it if it is new. Errors as ksk_inforce_load, and the journal's.
+ * records it if it is new. Errors as those of loading.h, and the journal's.
  */
 KSK_MUST_USE enum ksk_err ksk_control_first_policy(
 	struct ksk_signer *signer, int fd, struct ksk_fault *fault);
 
 /*
- * Loads a policy that may follow the one in force: what is withdrawn is taken
- * away, and every zone that was signed must have an acceptable next set.
- * fd: the sealed table, borrowed. out: ksk_inforce_wipe; unchanged on failure.
- * KSK_ERR_BAD_INPUT: it may not; and the errors of ksk_inforce_load. With
- * fault.
+ * Records the policy that was loaded for a document and attested, in the turn
+ * in which that was over; it comes into force when the record is durable and
+ * anchored. The journal's errors, with fault: nothing has changed.
  */
-KSK_MUST_USE enum ksk_err ksk_control_load(struct ksk_signer *signer, int fd,
-	struct ksk_inforce *out, struct ksk_fault *fault);
-
-/* Brings a policy that was loaded so into force, once its record is durable.
- * next: handed over. */
-void ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next);
+KSK_MUST_USE enum ksk_err ksk_control_submitted(
+	struct ksk_signer *signer, struct ksk_fault *fault);
 
 /*
  * Takes one packet of kskd.
@@ -38,8 +32,8 @@ void ksk_control_submitted(struct ksk_signer *signer, struct ksk_inforce *next);
 KSK_MUST_USE enum ksk_err ksk_control_receive(struct ksk_signer *signer);
 
 /*
- * Once in each turn of the loop: a committed policy is recorded, if that could
- * not be done yet, and comes into force once the journal's anchor covers its
+ * Once in each turn of the loop: a policy that kskd has handed over is judged, a
+ * slice of it; a committed one is recorded, and comes into force once the journal's anchor covers its
  * record (anchorage.h). Until then the one before it is in force.
  */
 void ksk_control_run(struct ksk_signer *signer, uint64_t now_ms);

@@ -60,13 +60,16 @@ set_barren(struct ksk_token_view *view, uint64_t now_ms)
 	view->barren_ms = now_ms;
 }
 
+/* It has looked up all keys, or had before a policy named more: those it knows
+ * it signs with. */
 static bool
 is_up(const struct ksk_crew *crew, const struct ksk_worker *worker)
 {
 	return worker->link.fd >= 0 && !worker->leaving && !worker->wrong &&
 		!worker->overdue &&
-		worker->known >=
-		ksk_keyring_slots(crew->keyring, worker->token);
+		((worker->veteran && worker->known > 0) ||
+			worker->known >= ksk_keyring_slots(
+						 crew->keyring, worker->token));
 }
 
 /* What a worker that is over had asked its token for. */

@@ -203,8 +203,8 @@ bool ksk_crew_looks(const struct ksk_crew *crew);
 /* Returns true if a linked worker has room for jobs and nothing to do. */
 bool ksk_crew_idle(const struct ksk_crew *crew);
 
-/* Returns the workers of a token that are linked, have looked up all keys and
- * are not about to be replaced. */
+/* Returns the workers of a token that are linked, have looked up all keys, those
+ * aside that a policy named since, and are not about to be replaced. */
 size_t ksk_crew_up(const struct ksk_crew *crew, uint16_t token);
 
 /* Returns a token's state; READY if any worker is up and the last jobs were

@@ -46,51 +46,89 @@ check_appliance(const struct ksk_table *table,
 }
 
 static enum ksk_err
-compute(struct ksk_keyring *keyring, struct ksk_inforce *next)
+make_room(struct ksk_inforce *next)
 {
 	const struct ksk_table *t = &next->table;
+
+	next->key_of = calloc(t->ksk_count + 1, sizeof(uint32_t));
 	next->zones_of = calloc(t->client_count + 1, sizeof(uint32_t));
 	next->held = calloc(t->zone_count + 1, 1);
-	if (next->zones_of == NULL || next->held == NULL)
-		return KSK_ERR_NO_MEMORY;
-	for (size_t z = 0; z < t->zone_count; z++) {
-		const struct ksk_zone *zone = &t->zones[z];
-		for (uint32_t i = 0; i < zone->clients.count; i++)
-			next->zones_of[t->zone_clients[zone->clients.first +
-				i]]++;
-	}
-	return ksk_keyring_load(keyring, t, &next->key_of);
+	return next->key_of == NULL || next->zones_of == NULL ||
+			next->held == NULL
+		? KSK_ERR_NO_MEMORY
+		: KSK_OK;
+}
+
+static enum ksk_err
+compute(struct ksk_keyring *keyring, struct ksk_inforce *next,
+	const struct ksk_zone *zone)
+{
+	const struct ksk_table *t = &next->table;
+
+	for (uint32_t i = 0; i < zone->clients.count; i++)
+		next->zones_of[t->zone_clients[zone->clients.first + i]]++;
+	return ksk_keyring_load_zone(keyring, t, zone, next->key_of);
 }
 
 enum ksk_err
-ksk_inforce_load(int fd, const uint8_t appliance[KSK_ID_LEN], bool has_last,
-	uint64_t last_version, const uint8_t last_hash[KSK_HASH_LEN],
-	struct ksk_keyring *keyring, struct ksk_inforce *out,
-	struct ksk_fault *fault)
+ksk_inforce_begin(int fd, struct ksk_inforce *out, struct ksk_fault *fault)
 {
 	struct ksk_inforce next = {0};
-	enum ksk_err err = ksk_table_map(fd, &next.table, fault);
+	enum ksk_err err = ksk_table_map_unchecked(fd, &next.table, fault);
+
 	if (err != KSK_OK)
 		return err;
-	if ((err = check_appliance(&next.table, appliance, fault)) != KSK_OK ||
-		(err = check_version(&next.table, has_last, last_version,
-			 last_hash, fault)) != KSK_OK)
-		goto out;
-	err = compute(keyring, &next);
+	err = make_room(&next);
 	if (err != KSK_OK) {
+		ksk_fault_set(fault, "no memory for the policy");
+		ksk_inforce_wipe(&next);
+		return err;
+	}
+	*out = next;
+	return KSK_OK;
+}
+
+/* An entry of the keyring costs as much as some checks. */
+#define CHECKS_PER_ZONE 8u
+
+enum ksk_err
+ksk_inforce_some(struct ksk_keyring *keyring, struct ksk_inforce *next,
+	struct ksk_inforce_progress *at, size_t count, struct ksk_fault *fault)
+{
+	enum ksk_err err = ksk_table_check_some(
+		&next->table, &at->checker, count, fault);
+
+	if (err != KSK_OK)
+		return err;
+	count = count / CHECKS_PER_ZONE + 1;
+	for (; at->zone < next->table.zone_count; at->zone++, count--) {
+		if (count == 0)
+			return KSK_ERR_AGAIN;
+		err = compute(keyring, next, &next->table.zones[at->zone]);
+		if (err == KSK_OK)
+			continue;
 		ksk_fault_set(fault, "%s",
 			err == KSK_ERR_TOO_LARGE
 				? "the policies since the start name more KSKs "
 				  "on a token than there are slots; restart "
 				  "kskd"
 				: "no memory for the policy");
-		goto out;
+		return err;
 	}
-	*out = next;
 	return KSK_OK;
-out:
-	ksk_inforce_wipe(&next);
-	return err;
+}
+
+enum ksk_err
+ksk_inforce_may_follow(const struct ksk_table *table,
+	const uint8_t appliance[KSK_ID_LEN], bool has_last,
+	uint64_t last_version, const uint8_t last_hash[KSK_HASH_LEN],
+	struct ksk_fault *fault)
+{
+	enum ksk_err err = check_appliance(table, appliance, fault);
+
+	return err != KSK_OK ? err
+			     : check_version(table, has_last, last_version,
+				       last_hash, fault);
 }
 
 void

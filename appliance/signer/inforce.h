@@ -18,20 +18,43 @@ struct ksk_inforce {
 	                     * what was signed (load.h) */
 };
 
+/* How far a policy has been read. Zero it to begin. */
+struct ksk_inforce_progress {
+	struct ksk_table_checker checker;
+	size_t zone; /* the next one */
+};
+
 /*
- * Maps a table and checks that it may come into force after another.
- * fd: the sealed memfd, borrowed. appliance: what the policy must name.
- * last_version, last_hash: the policy last recorded, if has_last.
- * out: what ksk_inforce_wipe frees; unchanged on failure.
- * KSK_ERR_BAD_INPUT: another appliance; a lower version; the same version with
- * other bytes. KSK_ERR_TOO_LARGE: a token would need more slots than there are,
- * those of earlier policies included. KSK_ERR_MALFORMED, KSK_ERR_IO,
- * KSK_ERR_NO_MEMORY. All with fault.
+ * Maps a table. Nothing of it may be believed before ksk_inforce_some has said
+ * KSK_OK, for a large one is checked in parts.
+ * fd: the sealed memfd, borrowed. out: what ksk_inforce_wipe frees; unchanged
+ * on failure. KSK_ERR_MALFORMED, KSK_ERR_IO, KSK_ERR_NO_MEMORY, with fault.
  */
-KSK_MUST_USE enum ksk_err ksk_inforce_load(int fd,
+KSK_MUST_USE enum ksk_err ksk_inforce_begin(
+	int fd, struct ksk_inforce *out, struct ksk_fault *fault);
+
+/*
+ * Checks the next entries of the table; then computes for the next zones what
+ * is computed once per policy.
+ * count: entries at most; SIZE_MAX: all at once. KSK_OK: the policy is whole.
+ * KSK_ERR_AGAIN: there is more. KSK_ERR_MALFORMED, KSK_ERR_NO_MEMORY,
+ * KSK_ERR_TOO_LARGE: a token would need more slots than there are, those of
+ * earlier policies included. With fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_inforce_some(struct ksk_keyring *keyring,
+	struct ksk_inforce *next, struct ksk_inforce_progress *at, size_t count,
+	struct ksk_fault *fault);
+
+/*
+ * Checks that a policy may come into force after another.
+ * appliance: what the policy must name. last_version, last_hash: the policy
+ * last recorded, if has_last.
+ * KSK_ERR_BAD_INPUT with fault: another appliance; a lower version; the same
+ * version with other bytes.
+ */
+KSK_MUST_USE enum ksk_err ksk_inforce_may_follow(const struct ksk_table *table,
 	const uint8_t appliance[KSK_ID_LEN], bool has_last,
 	uint64_t last_version, const uint8_t last_hash[KSK_HASH_LEN],
-	struct ksk_keyring *keyring, struct ksk_inforce *out,
 	struct ksk_fault *fault);
 
 /* Frees and zeroes; accepts a zeroed one. */

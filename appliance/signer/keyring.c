@@ -180,9 +180,10 @@ token_index(const struct ksk_keyring *keyring, const char *name,
 	return false;
 }
 
-static enum ksk_err
-load_zone(struct ksk_keyring *keyring, const struct ksk_table *table,
-	const struct ksk_zone *zone, uint32_t *map)
+enum ksk_err
+ksk_keyring_load_zone(struct ksk_keyring *keyring,
+	const struct ksk_table *table, const struct ksk_zone *zone,
+	uint32_t *map)
 {
 	struct ksk_name name;
 	ksk_table_zone_name(table, zone, &name);
@@ -190,6 +191,7 @@ load_zone(struct ksk_keyring *keyring, const struct ksk_table *table,
 		uint32_t at = zone->ksks.first + i;
 		const struct ksk_policy_ksk *ksk = &table->ksks[at];
 		uint16_t token;
+		map[at] = KSK_NO_KEY;
 		if (!token_index(keyring, ksk->token, &token))
 			continue;
 		map[at] = find(keyring, token, ksk);
@@ -199,27 +201,6 @@ load_zone(struct ksk_keyring *keyring, const struct ksk_table *table,
 		if (err != KSK_OK)
 			return err;
 	}
-	return KSK_OK;
-}
-
-enum ksk_err
-ksk_keyring_load(struct ksk_keyring *keyring, const struct ksk_table *table,
-	uint32_t **out_map)
-{
-	uint32_t *map = calloc(table->ksk_count + 1, sizeof(*map));
-	if (map == NULL)
-		return KSK_ERR_NO_MEMORY;
-	for (size_t i = 0; i < table->ksk_count; i++)
-		map[i] = KSK_NO_KEY;
-	for (size_t z = 0; z < table->zone_count; z++) {
-		enum ksk_err err = load_zone(
-			keyring, table, &table->zones[z], map);
-		if (err != KSK_OK) {
-			free(map);
-			return err;
-		}
-	}
-	*out_map = map;
 	return KSK_OK;
 }
 

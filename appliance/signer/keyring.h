@@ -44,16 +44,16 @@ KSK_MUST_USE enum ksk_err ksk_keyring_new(
 void ksk_keyring_free(struct ksk_keyring **keyring);
 
 /*
- * Makes sure that every KSK of a table has a place.
- * out_map: one key number per table.ksks, KSK_NO_KEY where the configuration
- * has no token of that name; owned, free(). KSK_ERR_NO_MEMORY.
- * KSK_ERR_TOO_LARGE: a token has KSK_SLOT_COUNT_MAX keys, those of earlier
- * policies included.
+ * Makes sure that every KSK of a zone has a place.
+ * map: one key number per table.ksks; those of the zone are set, to KSK_NO_KEY
+ * where the configuration has no token of that name. KSK_ERR_TOO_LARGE: a token's
+ * slots (packet.h) are used up. KSK_ERR_NO_MEMORY.
  */
-KSK_MUST_USE enum ksk_err ksk_keyring_load(struct ksk_keyring *keyring,
-	const struct ksk_table *table, uint32_t **out_map);
+KSK_MUST_USE enum ksk_err ksk_keyring_load_zone(struct ksk_keyring *keyring,
+	const struct ksk_table *table, const struct ksk_zone *zone,
+	uint32_t *map);
 
-/* Returns a key by its number, as ksk_keyring_load gave it. */
+/* Returns a key by its number, as ksk_keyring_load_zone gave it. */
 struct ksk_keyring_key *ksk_keyring_key(
 	struct ksk_keyring *keyring, uint32_t number);
 

@@ -4,51 +4,11 @@
 
 #include "appliance/base/clock.h"
 #include "appliance/base/log.h"
+#include "appliance/signer/loading.h"
 #include "appliance/signer/past.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* The zones of the journal, read first: looking one up uses the journal. */
-struct names {
-	struct ksk_name *name; /* owned */
-	size_t count, cap;
-	bool failed;
-};
-
-static void
-take_name(void *ctx, const struct ksk_name *zone, uint64_t expires)
-{
-	struct names *all = ctx;
-
-	(void)expires;
-	if (all->count == all->cap) {
-		size_t cap = all->cap == 0 ? 64 : 2 * all->cap;
-		struct ksk_name *more = realloc(all->name, cap * sizeof(*more));
-		if (more == NULL) {
-			all->failed = true;
-			return;
-		}
-		all->name = more;
-		all->cap = cap;
-	}
-	all->name[all->count++] = *zone;
-}
-
-static enum ksk_err
-list_names(
-	struct ksk_signer *signer, struct names *out, struct ksk_fault *fault)
-{
-	enum ksk_err err = ksk_timelines_expiries(
-		signer->timelines, take_name, out, fault);
-
-	if (err == KSK_OK && out->failed) {
-		ksk_fault_set(fault, "no memory for the zones' names");
-		err = KSK_ERR_NO_MEMORY;
-	}
-	return err;
-}
 
 /* ---- unchanged entries ---- */
 
@@ -175,11 +135,10 @@ judge_zone(struct ksk_signer *signer, const struct ksk_name *name,
 			      refusals.list[0].why);
 }
 
-/* Judges one zone of the journal; holds it, or refuses the policy. */
-static enum ksk_err
-judge_name(struct ksk_signer *signer, const struct ksk_inforce *before,
-	struct ksk_inforce *next, const struct ksk_name *name, uint64_t now,
-	struct ksk_fault *fault)
+enum ksk_err
+ksk_load_judge(struct ksk_signer *signer, const struct ksk_inforce *before,
+	struct ksk_inforce *next, const struct ksk_name *name, bool may_refuse,
+	uint64_t now, struct ksk_fault *fault)
 {
 	struct ksk_load load = {.table = &next->table,
 		.zone = ksk_table_zone_find(&next->table, name),
@@ -195,35 +154,20 @@ judge_name(struct ksk_signer *signer, const struct ksk_inforce *before,
 		is_same(load.old_table, load.old_zone, load.table, load.zone);
 	bool held = load.old_zone != NULL &&
 		before->held[load.old_zone - before->table.zones] != 0;
+	uint8_t *hold = &next->held[load.zone - next->table.zones];
+	*hold = 0; /* it may be judged again */
 	if (same && !held)
 		return KSK_OK;
 	if (held)
 		load.old_zone = NULL; /* what it says never came into force */
 	enum ksk_err err = judge_zone(signer, name, &load, fault);
-	if (err != KSK_ERR_BAD_INPUT || (before != NULL && !same))
+	if (err != KSK_ERR_BAD_INPUT || (may_refuse && !same))
 		return err;
-	next->held[load.zone - next->table.zones] = 1;
+	*hold = 1;
 	ksk_log(KSK_LOG_ERROR, "zone-held",
 		"a zone is not signed: the policy leaves no acceptable set",
 		"why", fault->text, NULL);
 	return KSK_OK;
-}
-
-enum ksk_err
-ksk_load_judge(struct ksk_signer *signer, const struct ksk_inforce *before,
-	struct ksk_inforce *next, uint64_t now, struct ksk_fault *fault)
-{
-	struct names all = {.name = NULL};
-	/* What is staged must be durable: copies in memory are changed. */
-	enum ksk_err err = ksk_journal_commit(signer->journal, fault);
-
-	if (err == KSK_OK)
-		err = list_names(signer, &all, fault);
-	for (size_t i = 0; i < all.count && err == KSK_OK; i++)
-		err = judge_name(
-			signer, before, next, &all.name[i], now, fault);
-	free(all.name);
-	return err;
 }
 
 /* ---- held zones ---- */
@@ -245,6 +189,8 @@ ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
 	if (judge_zone(signer, &name, &load, &fault) == KSK_OK) {
 		*held = 0;
 		signer->review_due = true;
+		/* A policy that is being judged beside this one sees it. */
+		ksk_loading_touch(signer, &name);
 		return false;
 	}
 	(void)snprintf(signer->held_why, sizeof(signer->held_why), "%.390s",
@@ -255,42 +201,20 @@ ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
 
 /* ---- attesting ---- */
 
-static enum ksk_err
-attest_zone(struct ksk_signer *signer, const struct ksk_table *next,
-	const struct ksk_zone *zone, const struct ksk_name *name, uint64_t now,
+enum ksk_err
+ksk_load_attest(struct ksk_signer *signer, const struct ksk_table *before,
+	const struct ksk_table *next, const struct ksk_zone *zone, uint64_t now,
 	struct ksk_fault *fault)
 {
 	struct ksk_timeline *timeline = NULL;
-	enum ksk_err err = ksk_past_find(signer, name, &timeline, fault);
+	struct ksk_name name;
+	enum ksk_err err;
 
-	if (err == KSK_OK)
-		err = ksk_past_attest(signer, next, zone, timeline, now);
-	if (err != KSK_ERR_NO_ROOM)
-		return err;
-	err = ksk_journal_commit(signer->journal, fault);
-	if (err == KSK_OK)
-		err = ksk_past_find(signer, name, &timeline, fault);
+	ksk_table_zone_name(next, zone, &name);
+	if (!is_changed(before, next, zone, &name))
+		return KSK_OK;
+	err = ksk_past_find(signer, &name, &timeline, fault);
 	return err != KSK_OK
 		? err
 		: ksk_past_attest(signer, next, zone, timeline, now);
-}
-
-enum ksk_err
-ksk_load_attest(struct ksk_signer *signer, const struct ksk_table *before,
-	const struct ksk_table *next, uint64_t now, struct ksk_fault *fault)
-{
-	enum ksk_err err = KSK_OK;
-
-	/* Also of zones that were never signed: caches may hold what their
-	 * parent had before the first signature. */
-	for (size_t i = 0; i < next->zone_count && err == KSK_OK; i++) {
-		const struct ksk_zone *zone = &next->zones[i];
-		struct ksk_name name;
-
-		ksk_table_zone_name(next, zone, &name);
-		if (is_changed(before, next, zone, &name))
-			err = attest_zone(
-				signer, next, zone, &name, now, fault);
-	}
-	return err == KSK_OK ? ksk_journal_commit(signer->journal, fault) : err;
 }

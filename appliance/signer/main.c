@@ -337,15 +337,15 @@ stop(struct ksk_signer *signer)
 	struct ksk_fault fault;
 	/* Sums and marks that no answer waits for. */
 	ksk_ignore(ksk_journal_commit(signer->journal, &fault));
+	ksk_loading_drop(signer);
 	ksk_timelines_free(&signer->timelines);
 	ksk_outlook_wipe(&signer->outlook);
 	ksk_announce_watch_wipe(&signer->announce_watch);
 	ksk_journal_close(&signer->journal);
 	ksk_audit_wipe(&signer->audit);
-	ksk_submit_wipe(&signer->submission);
+	ksk_submit_wipe(signer);
 	ksk_office_wipe(&signer->office);
 	ksk_inforce_wipe(&signer->inforce);
-	ksk_inforce_wipe(&signer->prepared);
 	ksk_keyring_free(&signer->keyring);
 	ksk_tickets_free(&signer->tickets);
 	free(signer->crew.packet);

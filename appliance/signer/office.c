@@ -88,8 +88,7 @@ ksk_office_narrow_all(struct ksk_signer *signer)
 
 	signer->review_due = true;
 	signer->pins_due = true;
-	if (signer->prepared.table.map != NULL &&
-		ksk_office_narrow(signer, &signer->prepared, &fault) != KSK_OK)
+	if (ksk_loading_narrow(signer, &fault) != KSK_OK)
 		return false;
 	return signer->inforce.table.map == NULL ||
 		narrow(&office->withdrawals, &signer->inforce.table, &fault) ==

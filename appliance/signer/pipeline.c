@@ -516,5 +516,7 @@ ksk_pipeline_wait(const struct ksk_signer *signer, uint64_t now_ms)
 	uint64_t read = ksk_journal_read_wait(signer, now_ms);
 	if (ksk_submit_hurries(signer))
 		wait = 1;
+	if (ksk_loading_hurries(signer) || signer->review.on)
+		wait = 0;
 	return read < (uint64_t)wait ? (int)read : wait;
 }

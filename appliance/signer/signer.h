@@ -16,6 +16,7 @@
 #include "appliance/signer/idempotency.h"
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
+#include "appliance/signer/loading.h"
 #include "appliance/signer/office.h"
 #include "appliance/signer/outlook.h"
 #include "appliance/signer/submit.h"
@@ -25,8 +26,16 @@
 /* A policy that kskd has committed, on its way into force (control.c). */
 enum ksk_policy_step {
 	KSK_POLICY_NONE = 0,  /* there is none */
-	KSK_POLICY_COMMITTED, /* its record could not be written yet */
+	KSK_POLICY_COMMITTED, /* its record is not written yet */
 	KSK_POLICY_RECORDED,  /* its record waits for the anchor */
+};
+
+/* The count of zones that can't be signed, while it is made (state.c). */
+struct ksk_review {
+	bool on;
+	const void *map; /* of the policy whose zones are counted */
+	size_t zone;     /* the next one */
+	size_t trouble, held;
 };
 
 struct ksk_signer {
@@ -37,14 +46,18 @@ struct ksk_signer {
 	struct ksk_keyring *keyring;
 	struct ksk_crew crew;
 	struct ksk_inforce inforce;
-	struct ksk_inforce prepared; /* between PREPARE and COMMIT */
-	uint32_t prepared_number;
+	/* a policy on its way into force: loading.h */
+	struct ksk_loading loading;
+	bool preparing; /* it is kskd's, which waits for the verdict … */
+	uint32_t prepared_number; /* … under this number … */
+	bool commit_due;          /* … and has committed it already */
+	bool policy_waits; /* the log was told that it can't be recorded */
 	struct ksk_journal *journal;
 	struct ksk_timelines *timelines;
 	struct ksk_outlook outlook;
 	struct ksk_announce_watch announce_watch;
 	struct ksk_idempotency idempotency;
-	enum ksk_policy_step policy_step; /* of prepared */
+	enum ksk_policy_step policy_step; /* of loading */
 	uint64_t policy_record;           /* of the last one recorded here */
 	struct ksk_tickets *tickets;
 	bool stopping;
@@ -81,6 +94,7 @@ struct ksk_signer {
 	uint64_t turn_ms;           /* when the last turn began its work */
 	uint64_t review_ms;         /* when that was counted */
 	bool review_due;
+	struct ksk_review review;
 	enum ksk_state told_state; /* last told to kskd */
 	bool told;
 

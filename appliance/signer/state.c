@@ -32,11 +32,14 @@ ksk_state_key(struct ksk_signer *signer, uint32_t number, const char **out_why)
 		signer->keyring, number);
 	if (key->state == KSK_KEY_FOUND)
 		return ksk_crew_token(&signer->crew, key->token, out_why);
-	if (key->state == KSK_KEY_UNSEEN)
-		return ksk_crew_token(&signer->crew, key->token, out_why) ==
-				KSK_STATE_READY
-			? KSK_STATE_TOKEN_DOWN
-			: ksk_crew_token(&signer->crew, key->token, out_why);
+	if (key->state == KSK_KEY_UNSEEN) {
+		enum ksk_state state = ksk_crew_token(
+			&signer->crew, key->token, out_why);
+		if (state != KSK_STATE_READY)
+			return state;
+		*out_why = "the key is being looked up; ends by itself";
+		return KSK_STATE_TOKEN_DOWN;
+	}
 	*out_why = key->why == NULL ? "the key is not found" : key->why;
 	return KSK_STATE_KEY_MISSING;
 }
@@ -144,23 +147,52 @@ ksk_state_whole(struct ksk_signer *signer, char out_why[KSK_WHY_CAP])
 	return state;
 }
 
-static void
-count_trouble(struct ksk_signer *signer)
+/* Zones that are counted between two looks at the clock, and for how long in
+ * one turn: very many are counted beside signing. */
+#define COUNT_ZONES 64u
+#define COUNT_MS 2u
+
+/* Goes on counting. Returns true when all zones are counted. */
+static bool
+count_some(struct ksk_signer *signer)
 {
-	uint64_t now = ksk_clock_now();
+	const uint64_t now = ksk_clock_now(), begin_ms = ksk_clock_mono_ms();
 	const struct ksk_table *table = &signer->inforce.table;
-	size_t count = 0, held = 0;
-	for (size_t z = 0; z < table->zone_count; z++) {
+	struct ksk_review *r = &signer->review;
+
+	while (r->zone < table->zone_count) {
 		const char *why;
 		enum ksk_state state = ksk_state_zone(
-			signer, &table->zones[z], now, &why);
+			signer, &table->zones[r->zone], now, &why);
 		if (state == KSK_STATE_KEY_MISSING)
-			count++;
+			r->trouble++;
 		else if (state == KSK_STATE_NO_POLICY)
-			held++;
+			r->held++;
+		r->zone++;
+		if (r->zone % COUNT_ZONES == 0 &&
+			ksk_clock_mono_ms() - begin_ms >= COUNT_MS)
+			return false;
 	}
-	signer->trouble_count = count;
-	signer->held_count = held;
+	signer->trouble_count = r->trouble;
+	signer->held_count = r->held;
+	return true;
+}
+
+/* Begins anew with another policy. */
+static void
+count_trouble(struct ksk_signer *signer, uint64_t now_ms)
+{
+	struct ksk_review *r = &signer->review;
+
+	if (!r->on || r->map != signer->inforce.table.map) {
+		*r = (struct ksk_review){
+			.on = true, .map = signer->inforce.table.map};
+		signer->review_due = false;
+	}
+	if (!count_some(signer))
+		return;
+	r->on = false;
+	signer->review_ms = now_ms;
 }
 
 /* What ends it, and how long there is time for that. */
@@ -207,12 +239,13 @@ ksk_state_review(struct ksk_signer *signer, uint64_t now_ms)
 		signer->crew.keys_changed = false;
 		signer->review_due = true;
 	}
-	if ((signer->review_due && age >= REVIEW_LEAST_MS) ||
-		age >= REVIEW_MOST_MS || signer->review_ms == 0) {
-		count_trouble(signer);
-		signer->review_ms = now_ms;
-		signer->review_due = false;
-	}
+	if (signer->review.on ||
+		(signer->review_due && age >= REVIEW_LEAST_MS) ||
+		age >= REVIEW_MOST_MS || signer->review_ms == 0)
+		count_trouble(signer, now_ms);
+	/* The first word to anybody is said when all zones are counted. */
+	if (!signer->told && signer->review.on)
+		return;
 	char why[KSK_WHY_CAP];
 	enum ksk_state state = ksk_state_whole(signer, why);
 	if (!signer->told || state != signer->told_state)

@@ -22,11 +22,19 @@
 #define ANSWER_MS 8000u
 
 void
-ksk_submit_wipe(struct ksk_submission *s)
+ksk_submit_wipe(struct ksk_signer *signer)
 {
+	struct ksk_submission *s = &signer->submission;
+
+	/* A policy that is recorded goes its way without its document. */
+	if (s->kind == KSK_DOCUMENT_POLICY && s->stage >= KSK_SUBMIT_JUDGING &&
+		!s->staged)
+		ksk_loading_drop(signer);
+	if (s->stage == KSK_SUBMIT_ASKING)
+		(void)close(s->text_fd);
 	free(s->data);
 	ksk_signed_free(&s->document);
-	ksk_inforce_wipe(&s->next);
+	ksk_signed_drop(&s->work);
 	s->data = NULL;
 	s->ticket = NULL;
 	s->stage = KSK_SUBMIT_NONE;
@@ -169,20 +177,17 @@ ksk_submit_part(struct ksk_signer *signer, struct ksk_ticket *ticket,
 
 /* ---- the bytes: one SignedData that enough operators signed ---- */
 
+/* Bytes of one slice: a millisecond or two. */
+#define DIGEST_SLICE (512u * 1024u)
+#define WRITE_SLICE (1024u * 1024u)
+
 static bool
 look_at_bytes(struct ksk_signer *signer, struct ksk_refusals *refusals)
 {
 	struct ksk_submission *s = &signer->submission;
-	struct ksk_fault fault = {.text = ""};
-	unsigned kind;
+	unsigned kind = ksk_document_kind_of(ksk_signed_content(s->work));
 
-	if (ksk_signed_open(ksk_span_of(s->data, s->len), KSK_DOCUMENT_TEXT_MAX,
-		    &s->document, &fault) != KSK_OK) {
-		ksk_approve_refuse(
-			refusals, KSK_APPROVE_DOCUMENT, "%.390s", fault.text);
-		return false;
-	}
-	kind = ksk_document_kind_of(s->document.content);
+	ksk_signed_end(s->work, &s->document);
 	if (kind != s->kind)
 		ksk_approve_refuse(refusals, KSK_APPROVE_KIND,
 			"the text says `kind: %s`, and was handed in as %s",
@@ -194,26 +199,64 @@ look_at_bytes(struct ksk_signer *signer, struct ksk_refusals *refusals)
 		refusals->count == 0;
 }
 
-/* Gives the text to kskd-policy. */
 static void
-ask(struct ksk_signer *signer, struct ksk_ticket *ticket)
+fail(struct ksk_signer *signer, const char *why)
+{
+	answer_plain(
+		signer, signer->submission.ticket, KSK_STATUS_INTERNAL, why);
+	ksk_submit_wipe(signer);
+}
+
+/* The text is digested; then its signatures are looked at. */
+static void
+open_some(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_submission *s = &signer->submission;
+	struct ksk_refusals *refusals = &signer->reply->refusals;
 	struct ksk_fault fault = {.text = ""};
-	enum ksk_err err = ksk_compiler_ask(
-		signer, s->kind, s->document.content, &fault);
+	enum ksk_err err = ksk_signed_digest(s->work, DIGEST_SLICE);
 
-	/* kskd has it now; signatures are looked at once more later. */
-	free((void *)(uintptr_t)s->document.content.data);
-	s->document.content = ksk_span_of(NULL, 0);
+	if (err == KSK_ERR_AGAIN)
+		return;
 	if (err != KSK_OK) {
-		answer_plain(signer, ticket, KSK_STATUS_INTERNAL, fault.text);
-		ksk_submit_wipe(s);
+		fail(signer, "the document's digest can't be computed");
 		return;
 	}
-	s->stage = KSK_SUBMIT_READING;
-	s->ticket = ticket;
-	ticket->stage = KSK_STAGE_DOCUMENT;
+	refusals->count = refusals->dropped = 0;
+	if (!look_at_bytes(signer, refusals)) {
+		refuse(signer, s->ticket, now_ms);
+		ksk_submit_wipe(signer);
+		return;
+	}
+	s->written = 0;
+	if (ksk_compiler_open(&s->text_fd, &fault) == KSK_OK)
+		s->stage = KSK_SUBMIT_ASKING;
+	else
+		fail(signer, fault.text);
+}
+
+/* Gives the text to kskd-policy. */
+static void
+ask_some(struct ksk_signer *signer)
+{
+	struct ksk_submission *s = &signer->submission;
+	const struct ksk_span text = ksk_signed_content(s->work);
+	const size_t left = text.len - s->written;
+	const size_t len = left < WRITE_SLICE ? left : WRITE_SLICE;
+	struct ksk_fault fault = {.text = ""};
+	enum ksk_err err = ksk_compiler_add(
+		s->text_fd, ksk_span_of(text.data + s->written, len), &fault);
+
+	s->written += len;
+	if (err == KSK_OK && s->written < text.len)
+		return;
+	if (err == KSK_OK) {
+		s->stage = KSK_SUBMIT_READING; /* text_fd is taken over */
+		ksk_signed_drop(&s->work);
+		err = ksk_compiler_ask(signer, s->kind, s->text_fd, &fault);
+	}
+	if (err != KSK_OK)
+		fail(signer, fault.text);
 }
 
 static bool
@@ -234,7 +277,7 @@ ksk_submit_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 {
 	struct ksk_submission *s = &signer->submission;
 	const struct ksk_submit *body = &ticket->request.submit;
-	struct ksk_refusals *refusals = &signer->reply->refusals;
+	struct ksk_fault fault = {.text = ""};
 	enum ksk_err err;
 
 	if (may_not_submit(signer, ticket, client) ||
@@ -258,13 +301,16 @@ ksk_submit_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	s->kind = (enum ksk_document_kind)body->kind;
 	s->dry_run = body->dry_run;
 	memcpy(s->name, body->hash, KSK_HASH_LEN);
-	refusals->count = refusals->dropped = 0;
-	if (!look_at_bytes(signer, refusals)) {
-		refuse(signer, ticket, now_ms);
-		ksk_submit_wipe(s);
+	if (ksk_signed_begin(ksk_span_of(s->data, s->len),
+		    KSK_DOCUMENT_TEXT_MAX, &s->work, &fault) != KSK_OK) {
+		refuse_for(signer, ticket, KSK_APPROVE_DOCUMENT, fault.text,
+			now_ms);
+		ksk_submit_wipe(signer);
 		return;
 	}
-	ask(signer, ticket);
+	s->stage = KSK_SUBMIT_OPENING;
+	s->ticket = ticket;
+	ticket->stage = KSK_STAGE_DOCUMENT;
 }
 
 /* ---- the text, read ---- */
@@ -290,33 +336,62 @@ refuse_lines(const char *lines, struct ksk_refusals *refusals)
 			"the text can't be read");
 }
 
+/* What kskd-policy made of the text was judged. */
 static void
-take_result(struct ksk_signer *signer, const struct ksk_ctl_compiled *done,
-	int fd, uint64_t now_ms)
+judged(struct ksk_signer *signer, bool good, const struct ksk_fault *fault,
+	uint64_t now_ms)
 {
 	struct ksk_submission *s = &signer->submission;
-	struct ksk_refusals *refusals = &signer->reply->refusals;
-	struct ksk_ticket *ticket = s->ticket;
-	struct ksk_fault fault = {.text = ""};
-	bool good = false;
 
-	refusals->count = refusals->dropped = 0;
-	if (done->ok)
-		good = ksk_submit_judge(signer, fd, refusals, &fault);
-	else
-		refuse_lines(done->faults, refusals);
 	if (good && !s->dry_run) {
 		s->stage = KSK_SUBMIT_STORING;
 		s->piece = 0;
 		return;
 	}
 	if (good)
-		answer_done(signer, ticket);
-	else if (refusals->count > 0)
-		refuse(signer, ticket, now_ms);
+		answer_done(signer, s->ticket);
+	else if (signer->reply->refusals.count > 0)
+		refuse(signer, s->ticket, now_ms);
 	else
-		answer_plain(signer, ticket, KSK_STATUS_INTERNAL, fault.text);
-	ksk_submit_wipe(s);
+		answer_plain(
+			signer, s->ticket, KSK_STATUS_INTERNAL, fault->text);
+	ksk_submit_wipe(signer);
+}
+
+static void
+take_result(struct ksk_signer *signer, const struct ksk_ctl_compiled *done,
+	int fd, uint64_t now_ms)
+{
+	struct ksk_submission *s = &signer->submission;
+	struct ksk_refusals *refusals = &signer->reply->refusals;
+	struct ksk_fault fault = {.text = ""};
+	bool good = false;
+
+	refusals->count = refusals->dropped = 0;
+	if (!done->ok) {
+		refuse_lines(done->faults, refusals);
+	} else if (s->kind == KSK_DOCUMENT_POLICY) {
+		s->stage = KSK_SUBMIT_JUDGING;
+		if (ksk_loading_begin(signer, fd, &fault) == KSK_OK)
+			return;
+	} else {
+		good = ksk_submit_judge(signer, fd, refusals, &fault);
+	}
+	judged(signer, good, &fault, now_ms);
+}
+
+/* A policy, a slice at a time. */
+static void
+judge_some(struct ksk_signer *signer, uint64_t now_ms)
+{
+	struct ksk_refusals *refusals = &signer->reply->refusals;
+	struct ksk_fault fault = {.text = ""};
+	enum ksk_err err;
+
+	refusals->count = refusals->dropped = 0;
+	err = ksk_submit_judge_policy(signer, refusals, &fault);
+	if (err != KSK_ERR_AGAIN)
+		judged(signer, err == KSK_OK, &fault, now_ms);
 }
 
 enum ksk_err
@@ -377,6 +452,8 @@ record(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_submission *s = &signer->submission;
 
+	if (!s->staged && signer->journal_stuck)
+		return;
 	if (!s->staged) {
 		struct ksk_fault fault = {.text = ""};
 		enum ksk_err err = ksk_submit_stage(signer, &fault);
@@ -385,7 +462,7 @@ record(struct ksk_signer *signer, uint64_t now_ms)
 		if (err == KSK_ERR_BAD_INPUT) {
 			refuse_for(signer, s->ticket, KSK_APPROVE_POLICY,
 				fault.text, now_ms);
-			ksk_submit_wipe(s);
+			ksk_submit_wipe(signer);
 		}
 		if (err != KSK_OK)
 			return; /* tried again at the next turn */
@@ -406,7 +483,7 @@ record(struct ksk_signer *signer, uint64_t now_ms)
 	ksk_submit_effect(signer);
 	if (s->ticket != NULL)
 		answer_done(signer, s->ticket);
-	ksk_submit_wipe(s);
+	ksk_submit_wipe(signer);
 }
 
 void
@@ -416,6 +493,16 @@ ksk_submit_run(struct ksk_signer *signer, uint64_t now_ms)
 	switch (signer->submission.stage) {
 	case KSK_SUBMIT_NONE:
 	case KSK_SUBMIT_READING:
+		break;
+	case KSK_SUBMIT_OPENING:
+		open_some(signer, now_ms);
+		break;
+	case KSK_SUBMIT_ASKING:
+		ask_some(signer);
+		break;
+	case KSK_SUBMIT_JUDGING:
+		if (!signer->journal_stuck)
+			judge_some(signer, now_ms);
 		break;
 	case KSK_SUBMIT_STORING:
 		store(signer);
@@ -430,6 +517,6 @@ bool
 ksk_submit_hurries(const struct ksk_signer *signer)
 {
 	return !signer->journal_stuck &&
-		(signer->submission.stage == KSK_SUBMIT_STORING ||
-			signer->submission.stage == KSK_SUBMIT_RECORDING);
+		signer->submission.stage != KSK_SUBMIT_NONE &&
+		signer->submission.stage != KSK_SUBMIT_READING;
 }

@@ -5,7 +5,8 @@
  *	bytes by parts → one SignedData → enough operators signed → text read by
  *	kskd-policy → its claims hold → kept, recorded, durable → effect → reply
  *
- * One document at a time. What stands changes only at the end; until then, and
+ * One document at a time, in slices of a few milliseconds, so that signing goes
+ * on beside a large one. What stands changes only at the end; until then, and
  * after every refusal, everything is as it was.
  * Tests: tests/integration/test_quorum.py, tests/integration/test_withdraw.py
  */
@@ -13,15 +14,18 @@
 #define KSK_SIGNER_SUBMIT_H
 
 #include "appliance/policy/approve.h"
-#include "appliance/signer/inforce.h"
 #include "protocol/record.h"
+#include "protocol/wire.h"
 
 struct ksk_signer;
 struct ksk_ticket;
 
 enum ksk_submit_stage {
 	KSK_SUBMIT_NONE = 0,
-	KSK_SUBMIT_READING,   /* kskd-policy has the text */
+	KSK_SUBMIT_OPENING,   /* its text is digested */
+	KSK_SUBMIT_ASKING,    /* its text is written out for kskd-policy … */
+	KSK_SUBMIT_READING,   /* … which has it */
+	KSK_SUBMIT_JUDGING,   /* a policy is loaded: loading.h */
 	KSK_SUBMIT_STORING,   /* its pieces are being staged */
 	KSK_SUBMIT_RECORDING, /* its record is to become durable */
 };
@@ -37,11 +41,14 @@ struct ksk_submission {
 	uint8_t *data; /* what was handed in, owned */
 	size_t len;
 	uint8_t name[KSK_HASH_LEN]; /* SHA-256 of it */
-	struct ksk_signed document; /* without its content while READING */
+	struct ksk_signed_work
+		*work;              /* OPENING, ASKING: with its text, owned */
+	struct ksk_signed document; /* then: its signatures */
+	int text_fd;                /* ASKING: owned; else -1 or not used */
+	size_t written;             /* bytes of the text */
 	struct ksk_approvers who;
 	uint8_t hash[KSK_HASH_LEN]; /* of the text */
 	struct ksk_document value;  /* of a kind that is no policy */
-	struct ksk_inforce next;    /* of a policy */
 	size_t piece;               /* that is staged next */
 	bool staged;                /* the record is */
 	uint64_t commits;           /* of the journal when it was */
@@ -81,6 +88,6 @@ void ksk_submit_mark(const struct ksk_submission *s, struct ksk_record *record);
 bool ksk_submit_hurries(const struct ksk_signer *signer);
 
 /* At the end of the process. */
-void ksk_submit_wipe(struct ksk_submission *s);
+void ksk_submit_wipe(struct ksk_signer *signer);
 
 #endif

@@ -11,7 +11,7 @@
 #include "appliance/signer/announce.h"
 #include "appliance/signer/control.h"
 #include "appliance/signer/hold.h"
-#include "appliance/signer/load.h"
+#include "appliance/signer/loading.h"
 #include "appliance/signer/office.h"
 #include "appliance/signer/past.h"
 
@@ -49,29 +49,37 @@ judge_lifts(const struct ksk_signer *signer, const struct ksk_table *table,
 	}
 }
 
-static bool
-judge_policy(struct ksk_signer *signer, int fd, struct ksk_refusals *refusals,
+/* What it claims; then its zones are judged. */
+static enum ksk_err
+judge_claims(struct ksk_signer *signer, struct ksk_refusals *refusals,
 	struct ksk_fault *fault)
 {
-	struct ksk_submission *s = &signer->submission;
+	const struct ksk_table *table = &signer->loading.next.table;
+	const struct ksk_claim claim = ksk_claim_of_table(table);
 	struct ksk_standing standing = what_stands(signer);
-	struct ksk_table table = {.map = NULL};
-	enum ksk_err err = ksk_table_map(fd, &table, fault);
 
-	if (err != KSK_OK)
-		return false;
-	const struct ksk_claim claim = ksk_claim_of_table(&table);
-	memcpy(s->hash, table.hash, KSK_HASH_LEN);
+	memcpy(signer->submission.hash, table->hash, KSK_HASH_LEN);
 	(void)ksk_approve_claim(&standing, &claim, refusals);
-	judge_lifts(signer, &table, refusals);
-	ksk_table_unmap(&table);
-	if (refusals->count > 0)
-		return false;
-	err = ksk_control_load(signer, fd, &s->next, fault);
-	if (err == KSK_ERR_BAD_INPUT)
+	judge_lifts(signer, table, refusals);
+	return refusals->count > 0 ? KSK_ERR_BAD_INPUT
+				   : ksk_loading_judge(signer, fault);
+}
+
+enum ksk_err
+ksk_submit_judge_policy(struct ksk_signer *signer,
+	struct ksk_refusals *refusals, struct ksk_fault *fault)
+{
+	enum ksk_err err = ksk_loading_run(signer, fault);
+
+	if (err == KSK_OK && signer->loading.step == KSK_LOADING_READ) {
+		err = judge_claims(signer, refusals, fault);
+		if (err == KSK_OK)
+			err = KSK_ERR_AGAIN;
+	}
+	if (err == KSK_ERR_BAD_INPUT && refusals->count == 0)
 		ksk_approve_refuse(
 			refusals, KSK_APPROVE_POLICY, "%.390s", fault->text);
-	return err == KSK_OK;
+	return err;
 }
 
 /* ---- authority ---- */
@@ -228,8 +236,6 @@ ksk_submit_judge(struct ksk_signer *signer, int fd,
 	struct ksk_submission *s = &signer->submission;
 	struct ksk_standing standing = what_stands(signer);
 
-	if (s->kind == KSK_DOCUMENT_POLICY)
-		return judge_policy(signer, fd, refusals, fault);
 	if (ksk_document_map(fd, &s->value, fault) != KSK_OK)
 		return false;
 	if (s->value.kind != s->kind) {
@@ -315,16 +321,20 @@ stage_rows(struct ksk_signer *signer, struct ksk_record *record)
 	return KSK_ERR_INTERNAL;
 }
 
-/* Zones were signed while a large policy was being kept. */
+/* The policy goes on to what it says of each zone; once that is over, its
+ * record follows in the same turn. */
 static enum ksk_err
-judge_again(struct ksk_signer *signer, struct ksk_fault *fault)
+stage_policy(struct ksk_signer *signer, struct ksk_fault *fault)
 {
-	const struct ksk_inforce *before = signer->inforce.table.map == NULL
-		? NULL
-		: &signer->inforce;
+	enum ksk_err err = KSK_OK;
 
-	return ksk_load_judge(signer, before, &signer->submission.next,
-		ksk_clock_now(), fault);
+	if (signer->loading.step == KSK_LOADING_JUDGED)
+		ksk_loading_attest(signer, true);
+	/* Its record may have been staged when the disk was full. */
+	if (what_stands(signer).policy_version <
+		signer->loading.next.table.version)
+		err = ksk_loading_run(signer, fault);
+	return err != KSK_OK ? err : ksk_control_submitted(signer, fault);
 }
 
 enum ksk_err
@@ -334,12 +344,8 @@ ksk_submit_stage(struct ksk_signer *signer, struct ksk_fault *fault)
 	struct ksk_record record = {.time = ksk_clock_now()};
 	enum ksk_err err;
 
-	if (s->kind == KSK_DOCUMENT_POLICY) {
-		err = judge_again(signer, fault);
-		if (err == KSK_OK)
-			ksk_control_submitted(signer, &s->next);
-		return err;
-	}
+	if (s->kind == KSK_DOCUMENT_POLICY)
+		return stage_policy(signer, fault);
 	if (!ksk_journal_has_room(signer->journal, 2, KSK_WITHDRAWALS_MAX))
 		return KSK_ERR_NO_ROOM;
 	ksk_submit_mark(s, &record);

@@ -24,6 +24,8 @@ struct ksk_timelines {
 	struct ksk_timeline *place; /* PLACE_COUNT */
 	struct ksk_timeline *bucket[BUCKET_COUNT];
 	struct ksk_buf body; /* owned, room for the longest row */
+	void (*watch)(void *ctx, const struct ksk_name *zone);
+	void *watch_ctx;
 };
 
 /* The longest row: full arrays. */
@@ -278,6 +280,16 @@ ksk_timelines_mark(
 	const struct ksk_timelines *timelines, struct ksk_timeline *timeline)
 {
 	timeline->staged = ksk_journal_commits(timelines->journal) + 1;
+	if (timelines->watch != NULL)
+		timelines->watch(timelines->watch_ctx, &timeline->zone);
+}
+
+void
+ksk_timelines_watch(struct ksk_timelines *timelines,
+	void (*each)(void *ctx, const struct ksk_name *zone), void *ctx)
+{
+	timelines->watch = each;
+	timelines->watch_ctx = ctx;
 }
 
 /* ---- all zones ---- */
@@ -300,6 +312,16 @@ take_expiry(void *ctx, const struct ksk_value *column, size_t column_count)
 	return all->good;
 }
 
+static enum ksk_err
+no_name(const struct ksk_timelines *timelines, struct ksk_fault *fault)
+{
+	ksk_fault_set(fault,
+		"the journal %s: a timeline has no zone: restore it from a "
+		"backup",
+		ksk_journal_path(timelines->journal));
+	return KSK_ERR_MALFORMED;
+}
+
 enum ksk_err
 ksk_timelines_expiries(struct ksk_timelines *timelines,
 	void (*each)(void *ctx, const struct ksk_name *zone, uint64_t expires),
@@ -309,12 +331,44 @@ ksk_timelines_expiries(struct ksk_timelines *timelines,
 	enum ksk_err err = ksk_journal_query(timelines->journal,
 		"SELECT zone, expires FROM timeline", NULL, 0, take_expiry,
 		&all, fault);
-	if (err == KSK_OK && !all.good) {
-		ksk_fault_set(fault,
-			"the journal %s: a timeline has no zone: restore it "
-			"from a backup",
-			ksk_journal_path(timelines->journal));
-		err = KSK_ERR_MALFORMED;
-	}
+	return err == KSK_OK && !all.good ? no_name(timelines, fault) : err;
+}
+
+struct names {
+	struct ksk_name *out;
+	size_t count;
+	bool good;
+};
+
+static bool
+take_name(void *ctx, const struct ksk_value *column, size_t column_count)
+{
+	struct names *all = ctx;
+	(void)column_count;
+	all->good = all->count < KSK_TIMELINES_NAMES &&
+		ksk_name_from_wire(column[0].bytes, &all->out[all->count]) ==
+			KSK_OK;
+	all->count += all->good;
+	return all->good;
+}
+
+enum ksk_err
+ksk_timelines_names(struct ksk_timelines *timelines,
+	const struct ksk_name *after,
+	struct ksk_name out_names[KSK_TIMELINES_NAMES], size_t *out_count,
+	struct ksk_fault *fault)
+{
+	struct names all = {.out = out_names, .good = true};
+	const struct ksk_value values[] = {
+		{.kind = KSK_VALUE_BYTES, .bytes = ksk_name_span(after)},
+		{.kind = KSK_VALUE_NUMBER, .number = KSK_TIMELINES_NAMES}};
+	enum ksk_err err = ksk_journal_query(timelines->journal,
+		"SELECT zone FROM timeline WHERE zone > ?1 ORDER BY zone"
+		" LIMIT ?2",
+		values, 2, take_name, &all, fault);
+	if (err == KSK_OK && !all.good)
+		err = no_name(timelines, fault);
+	if (err == KSK_OK)
+		*out_count = all.count;
 	return err;
 }

@@ -107,6 +107,27 @@ KSK_MUST_USE enum ksk_err ksk_timelines_expiries(
 	void (*each)(void *ctx, const struct ksk_name *zone, uint64_t expires),
 	void *ctx, struct ksk_fault *fault);
 
+/* Zones that one call of ksk_timelines_names gives. */
+#define KSK_TIMELINES_NAMES 64u
+
+/*
+ * Gives the next zones of the journal, in the order of their bytes.
+ * after: the last one that was given; empty: from the first on. out_count: less
+ * than KSK_TIMELINES_NAMES: there is no further one. KSK_ERR_MALFORMED: a row
+ * has no name; KSK_ERR_IO; with fault.
+ */
+KSK_MUST_USE enum ksk_err ksk_timelines_names(struct ksk_timelines *timelines,
+	const struct ksk_name *after,
+	struct ksk_name out_names[KSK_TIMELINES_NAMES], size_t *out_count,
+	struct ksk_fault *fault);
+
+/*
+ * Has every change that is staged told, by its zone: from now on, instead of
+ * whoever was told before. each: NULL for nobody; it must not change timelines.
+ */
+void ksk_timelines_watch(struct ksk_timelines *timelines,
+	void (*each)(void *ctx, const struct ksk_name *zone), void *ctx);
+
 /* ---- one zone ---- */
 
 /* Returns what the rules are lent; valid as long as the timeline is. */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "appliance/signer/crew.h"
+#include "tests/unit/sample_keyring.h"
 #include "tests/unit/sample_table.h"
 
 static struct ksk_start_signer start = {.job_ms = 2000,
@@ -50,8 +51,7 @@ setup(void **state)
 	int fd = sample_memfd(1, "main", "x");
 	assert_int_equal(ksk_table_map(fd, &w->table, NULL), KSK_OK);
 	close(fd);
-	assert_int_equal(
-		ksk_keyring_load(w->keyring, &w->table, &w->map), KSK_OK);
+	w->map = sample_keys(w->keyring, &w->table);
 	assert_int_equal(ksk_crew_init(&w->crew, &start, w->keyring), KSK_OK);
 	w->end[0].fd = w->end[1].fd = -1;
 	*state = w;
@@ -845,6 +845,42 @@ test_looking_again_leaves_no_gap(void **state)
 	assert_true(next(w, 0, KSK_LNK_KEYS_SET, &body));
 }
 
+/* A policy that names one key more: what signed before signs on, and the new
+ * key is looked up beside it. */
+static void
+test_a_further_key_leaves_no_gap(void **state)
+{
+	struct world *w = *state;
+	struct ksk_policy_ksk further = w->table.ksks[0];
+	struct ksk_table table = w->table;
+	struct ksk_zone zone = w->table.zones[0];
+	struct ksk_wire body;
+	const char *why;
+	uint32_t number;
+	both_up(w);
+	ksk_text_copy(further.label, sizeof further.label, "further");
+	table.ksks = &further;
+	zone.ksks = (struct ksk_run){0, 1};
+	assert_int_equal(
+		ksk_keyring_load_zone(w->keyring, &table, &zone, &number),
+		KSK_OK);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, number)->state, KSK_KEY_UNSEEN);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+	assert_int_equal(ksk_crew_token(&w->crew, 0, &why), KSK_STATE_READY);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ASKED);
+	assert_true(next(w, 0, KSK_LNK_KEYS_SET, &body));
+	/* One that has not looked up anything yet is not up. */
+	ksk_crew_dead(&w->crew, 0, 1, 11);
+	ksk_crew_dead(&w->crew, 1, 1, 11);
+	link_worker(w, 0, 2);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 0);
+	assert_int_equal(
+		ksk_crew_token(&w->crew, 0, &why), KSK_STATE_TOKEN_DOWN);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -879,6 +915,7 @@ main(void)
 		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
 		TEST(test_waiting_without_a_worker_ends),
 		TEST(test_looking_again_leaves_no_gap),
+		TEST(test_a_further_key_leaves_no_gap),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

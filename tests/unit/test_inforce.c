@@ -12,6 +12,7 @@
 
 #include "appliance/base/packet.h"
 #include "appliance/signer/inforce.h"
+#include "tests/unit/sample_keyring.h"
 #include "tests/unit/sample_table.h"
 
 static const struct ksk_start_signer start = {
@@ -49,11 +50,18 @@ static enum ksk_err
 load(struct world *w, int fd, const uint8_t *appliance, struct ksk_fault *fault)
 {
 	struct ksk_inforce next = {0};
-	enum ksk_err err = ksk_inforce_load(fd, appliance, w->has, w->version,
-		w->hash, w->keyring, &next, fault);
+	struct ksk_inforce_progress at = {.zone = 0};
+	enum ksk_err err = ksk_inforce_begin(fd, &next, fault);
 	close(fd);
-	if (err != KSK_OK)
+	if (err == KSK_OK)
+		err = ksk_inforce_some(w->keyring, &next, &at, SIZE_MAX, fault);
+	if (err == KSK_OK)
+		err = ksk_inforce_may_follow(&next.table, appliance, w->has,
+			w->version, w->hash, fault);
+	if (err != KSK_OK) {
+		ksk_inforce_wipe(&next);
 		return err;
+	}
 	ksk_inforce_wipe(&w->now);
 	w->now = next;
 	w->has = true;
@@ -150,6 +158,33 @@ test_an_unknown_token_has_no_key(void **state)
 	assert_int_equal(w->now.key_of[zone->ksks.first], KSK_NO_KEY);
 }
 
+/* Entry by entry it becomes the same policy. */
+static void
+test_a_policy_in_parts(void **state)
+{
+	struct world *w = *state;
+	struct ksk_inforce next = {0};
+	struct ksk_inforce_progress at = {.zone = 0};
+	struct ksk_fault fault = {.text = ""};
+	int fd = sample_memfd(1, "nowhere", "x");
+	enum ksk_err err;
+	unsigned parts = 0;
+	assert_int_equal(ksk_inforce_begin(fd, &next, &fault), KSK_OK);
+	while ((err = ksk_inforce_some(w->keyring, &next, &at, 1, &fault)) ==
+		KSK_ERR_AGAIN)
+		parts++;
+	assert_int_equal(err, KSK_OK);
+	assert_true(parts >= 2 * next.table.zone_count);
+	close(fd);
+	accept_policy(w, 1, "nowhere", "x");
+	assert_int_equal(next.table.map_len, w->now.table.map_len);
+	assert_memory_equal(
+		next.key_of, w->now.key_of, next.table.ksk_count * 4);
+	assert_memory_equal(
+		next.zones_of, w->now.zones_of, next.table.client_count * 4);
+	ksk_inforce_wipe(&next);
+}
+
 static void
 test_zones_of_each_client(void **state)
 {
@@ -181,9 +216,7 @@ fill_slots(struct world *w, uint32_t count)
 		.ksks = ksks,
 		.ksk_count = count,
 		.pool = (const uint8_t *)""};
-	uint32_t *map = NULL;
-	assert_int_equal(ksk_keyring_load(w->keyring, &table, &map), KSK_OK);
-	free(map);
+	free(sample_keys(w->keyring, &table));
 	free(ksks);
 }
 
@@ -216,6 +249,7 @@ main(void)
 		TEST(test_an_unknown_token_has_no_key),
 		TEST(test_zones_of_each_client),
 		TEST(test_slots_run_out),
+		TEST(test_a_policy_in_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

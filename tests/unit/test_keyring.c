@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "appliance/signer/keyring.h"
+#include "tests/unit/sample_keyring.h"
 #include "tests/unit/sample_table.h"
 
 static const struct ksk_start_signer start = {
@@ -31,8 +32,7 @@ setup(void **state)
 	int fd = sample_memfd(1, "main", "x");
 	assert_int_equal(ksk_table_map(fd, &w->table, NULL), KSK_OK);
 	close(fd);
-	assert_int_equal(
-		ksk_keyring_load(w->keyring, &w->table, &w->map), KSK_OK);
+	w->map = sample_keys(w->keyring, &w->table);
 	w->key = ksk_keyring_key(w->keyring, w->map[0]);
 	assert_non_null(w->key);
 	*state = w;

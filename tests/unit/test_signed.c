@@ -110,6 +110,47 @@ each_signature_is_judged_alone(void **state)
 	free_signer(&s[1]);
 }
 
+/* Digested byte by byte, the signatures are the same ones. */
+static void
+in_parts_it_is_the_same(void **state)
+{
+	struct signer s[2] = {make_signer(1), make_signer(2)};
+	struct ksk_span der = sign(s, 2, 0);
+	struct ksk_signed whole = {.count = 0}, parts = {.count = 0};
+	struct ksk_signed_work *work = NULL;
+	struct ksk_fault fault = {.text = ""};
+	size_t count = 0;
+	enum ksk_err err;
+	(void)state;
+
+	assert_int_equal(ksk_signed_open(der, 1000, &whole, &fault), KSK_OK);
+	assert_int_equal(ksk_signed_begin(der, 1000, &work, &fault), KSK_OK);
+	while ((err = ksk_signed_digest(work, 1)) == KSK_ERR_AGAIN)
+		count++;
+	assert_int_equal(err, KSK_OK);
+	assert_int_equal(count, whole.content.len - 1);
+	ksk_signed_end(work, &parts);
+	assert_int_equal(parts.count, 2);
+	assert_memory_equal(parts.by, whole.by, sizeof(parts.by));
+	assert_true(ksk_span_equal(ksk_signed_content(work), whole.content));
+	assert_int_equal(parts.content.len, 0);
+	ksk_signed_drop(&work);
+	ksk_signed_drop(&work);
+	/* What was not digested is not good. */
+	assert_int_equal(ksk_signed_begin(der, 1000, &work, &fault), KSK_OK);
+	ksk_signed_end(work, &parts);
+	assert_false(parts.by[0].good || parts.by[1].good);
+	ksk_signed_drop(&work);
+	assert_int_equal(
+		ksk_signed_begin(der, 10, &work, &fault), KSK_ERR_TOO_LARGE);
+	assert_null(work);
+	ksk_signed_free(&whole);
+	ksk_signed_free(&parts);
+	free_der(der);
+	free_signer(&s[0]);
+	free_signer(&s[1]);
+}
+
 static void
 no_changed_byte_passes_unseen(void **state)
 {
@@ -225,6 +266,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_signature_is_judged_alone),
+		cmocka_unit_test(in_parts_it_is_the_same),
 		cmocka_unit_test(no_changed_byte_passes_unseen),
 		cmocka_unit_test(no_prefix_passes),
 		cmocka_unit_test(
