@@ -310,7 +310,15 @@ ksk_crew_queue(
 	}
 }
 
-/* Jobs that no worker takes: the token is away for longer than a restart. */
+static bool
+is_missing(const struct ksk_crew *crew, const struct ksk_job *job)
+{
+	return ksk_keyring_key(crew->keyring, job->key)->state ==
+		KSK_KEY_MISSING;
+}
+
+/* Jobs that no worker takes: the token is away for longer than a restart, or
+ * a replacement has found out that it lacks the key. */
 static void
 lose_waiting(struct ksk_crew *crew, uint16_t token, struct ksk_queue *queue,
 	uint64_t now_ms)
@@ -318,7 +326,7 @@ lose_waiting(struct ksk_crew *crew, uint16_t token, struct ksk_queue *queue,
 	while (queue->head != NULL) {
 		struct ksk_job *job = queue->head;
 		if (now_ms - job->ask_ms < KSK_QUEUE_MS &&
-			!crew->token[token].down)
+			!crew->token[token].down && !is_missing(crew, job))
 			return;
 		ksk_crew_unqueue(crew, queue);
 		const char *why;

@@ -809,6 +809,29 @@ test_a_lost_key_is_looked_for_by_a_new_process(void **state)
 }
 
 static void
+test_nobody_waits_for_a_key_that_is_missing(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	say(w, 0, w->ticket[0].job[0].number, KSK_JOB_FAILED);
+	assert_int_equal(ksk_crew_receive(&w->crew, 0, 11), KSK_OK);
+	ksk_crew_dead(&w->crew, 0, 1, 12);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_QUEUED);
+	ksk_crew_dead(&w->crew, 1, 1, 12);
+	link_worker(w, 1, 2);
+	ksk_crew_push(&w->crew, 13);
+	assert_false(ksk_crew_overdue(&w->crew, 13, &late));
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_QUEUED);
+	answer_keys(w, 1, false, 14);
+	(void)ksk_crew_overdue(&w->crew, 14, &late);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_LOST);
+	assert_int_equal(w->crew.queued, 0);
+}
+
+static void
 test_waiting_without_a_worker_ends(void **state)
 {
 	struct world *w = *state;
@@ -913,6 +936,7 @@ main(void)
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
 		TEST(test_a_worker_that_loses_a_key_is_replaced),
 		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
+		TEST(test_nobody_waits_for_a_key_that_is_missing),
 		TEST(test_waiting_without_a_worker_ends),
 		TEST(test_looking_again_leaves_no_gap),
 		TEST(test_a_further_key_leaves_no_gap),
