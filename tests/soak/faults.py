@@ -2,7 +2,8 @@
 """The long form of tests/integration/test_faults.py, `make soak`: random
 faults from a printed seed, then signatures and worker restarts with session
 counts, descriptors and memory watched. Ends in a table; the exit code says
-whether every figure is as it must be.
+whether every figure is as it must be. What a refusal may take, and which ones
+are told apart, stands in meanwhile.py.
 """
 import argparse
 import collections
@@ -10,21 +11,32 @@ import concurrent.futures
 import os
 import random
 import signal
+import sqlite3
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 from faulty import (  # noqa: E402
     Faulty, LEAVE_CALLS, LOGIN_HARMLESS, WORKER_CALLS, WrongSignature, ap, fl)
+import meanwhile as mw  # noqa: E402
 
 SIDE_BY_SIDE = 4
 BACK_SECONDS = 5.0
 REFUSAL_SECONDS = 0.02
 
-# What one fault cost. others: refusals after the first one, in seconds: the
-# first is the change itself, a request that was on its way.
-Cost = collections.namedtuple("Cost", "kind seconds others double")
+# A call that hangs is cut after limits.job, 2 s. A shared machine may take half
+# a second more to notice it and to kill. Whoever waits for the signature is
+# answered by another worker, at once, or half a second later if that one must
+# be started first. What hangs before a login or while keys are looked up has
+# the time that its like is known to take, eight times, and 2 s at least.
+CUT_SECONDS, CUT_TOLERANCE, START_SECONDS = 2.0, 0.5, 0.5
+SIGN_CALLS = ("C_SignInit", "C_Sign")
+
+# What one fault cost. begin, end: between them it was there. cut: the call that
+# hung and the seconds until its process was dead, or None.
+Cost = collections.namedtuple("Cost", "kind seconds double begin end cut")
 
 # Sanitized, its figures are not those of the product.
 SLOWER = 1 if ap.PLAIN else 5
@@ -47,21 +59,20 @@ class Bad(Exception):
 class Faults:
     def __init__(self, f, rng):
         self.f, self.fault, self.rng = f, f.fault, rng
-        self.asked_replies = []
-        self.doing = ""
+        self.client = mw.Meanwhile(f)
+        self.doing, self.cut = "", None
 
     def ask_for(self, seconds):
-        self.asked_replies += self.f.ask_for(seconds, 0.005)
+        self.f.ask_for(seconds, 0.005)
 
     def come_to(self, call, rule):
         """Has a worker make that call."""
         f = self.f
         if call in LEAVE_CALLS:
             f.fault.fail("C_Sign", "CKR_DEVICE_ERROR", times=1)
-            self.ask_for(0)
-            self.asked_replies.append(f.sign())
-        elif call in ("C_SignInit", "C_Sign"):
-            self.asked_replies.append(f.sign())
+            f.sign()
+        elif call in SIGN_CALLS:
+            f.sign()
         else:
             f.kill_workers()
         rule.wait(seconds=10)
@@ -81,12 +92,16 @@ class Faults:
             self.ask_for(self.rng.random() * 0.5)
 
     def hang(self):
-        call = self.some_call("C_Login")
+        """Not C_Login: who cuts it does not know whether the PIN was refused,
+        and it has 30 s."""
+        call = self.rng.choice([self.some_call("C_Login"), *SIGN_CALLS])
         self.doing = f"{call} hangs"
         rule = self.fault.hang(call, times=1)
+        watch = Watch(self.fault, rule)
         self.come_to(call, rule)
         # Not healed before it is cut: whoever hangs must be killed.
-        self.asked_replies.append(self.f.sign())
+        self.f.sign()
+        self.cut = (call, watch.seconds())
         self.f.wait_workers(seconds=12)
 
     def crash(self):
@@ -156,7 +171,7 @@ class Faults:
         self.f.wait_workers()
         for pid in self.f.workers():
             os.kill(pid, signal.SIGSTOP)
-        self.asked_replies.append(self.f.sign())
+        self.f.sign()
 
     KINDS = [(code, 40), (crash, 15), (loss, 12), (lie, 8), (hang, 5),
              (objects, 5), (sessions, 5), (handles, 4), (kill, 3), (slots, 2),
@@ -167,34 +182,90 @@ class Faults:
         make = self.rng.choices([k for k, _ in self.KINDS],
                                 [w for _, w in self.KINDS])[0]
         f.wait_workers(seconds=20)
-        before, asked = fault.count("C_Sign").calls, f.asked
-        self.asked_replies = []
+        before, asked = fault.count("C_Sign").calls, self.asked()
+        self.cut, begin = None, time.monotonic()
         try:
             make(self)
             fault.heal()
-            seconds, others = f.until_signed()
+            seconds, _ = f.until_signed()
         except WrongSignature:
             raise
         except Exception as e:
             raise Bad(f"{self.doing}: {type(e).__name__}: {e}") from e
         finally:
             fault.heal()
-        refusals = [s for r, s in self.asked_replies + others
-                    if r[2] != ap.DONE]
         calls = fault.count("C_Sign").calls - before
-        return Cost(make.__name__, seconds, refusals[1:],
-                    max(0, calls - 2 * (f.asked - asked)))
+        return Cost(make.__name__, seconds,
+                    max(0, calls - 2 * (self.asked() - asked)),
+                    begin, time.monotonic(), self.cut)
+
+    def asked(self):
+        return self.f.asked + self.client.sent
+
+
+class Watch(threading.Thread):
+    """Until the process that a rule has hung is dead, from when it hung."""
+
+    def __init__(self, fault, rule):
+        super().__init__(daemon=True)
+        self.fault, self.rule, self.took = fault, rule, None
+        self.start()
+
+    def run(self):
+        end = time.monotonic() + 60
+        while self.rule.fired == 0 and time.monotonic() < end:
+            time.sleep(0.001)
+        begin, living = time.monotonic(), set(self.fault.processes())
+        while living <= set(self.fault.processes()):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.005)
+        self.took = time.monotonic() - begin
+
+    def seconds(self):
+        self.join(60)
+        if self.took is None:
+            raise AssertionError("whoever hangs was not killed")
+        return self.took
+
+
+class Driver(Faulty):
+    """Keeps what it asked for, as mw.Meanwhile does."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.asked_for = []
+
+    def sign(self):
+        begin = time.monotonic()
+        reply, seconds = super().sign()
+        self.asked_for.append(mw.Asked(begin, time.monotonic(), reply,
+                                       "driver", None))
+        return reply, seconds
+
+
+def failures(f):
+    """Intents that ended without a signature: requests that were let through
+    to the token."""
+    path = f.a.path("state/journal/journal.db")
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return db.execute("SELECT count(*) FROM record WHERE kind = 4"
+                          ).fetchone()[0]
+    finally:
+        db.close()
 
 
 def fault_part(seed, part, count):
-    """-> (costs, troubles, [figures of the whole part])"""
+    """-> (costs, troubles, wrong signatures, what was asked for)"""
     rng = random.Random(f"{seed}/{part}")
     costs, bad, wrong = [], [], 0
-    with Faulty(workers=2) as f:
+    with Driver(workers=2) as f:
         f.a.add_ksk("stranger.example.", "stranger")
         f.start()
         f.wait_workers()
         faults = Faults(f, rng)
+        faults.client.start()
         for _ in range(count):
             try:
                 costs.append(faults.one())
@@ -203,14 +274,24 @@ def fault_part(seed, part, count):
             except Bad as e:
                 bad.append(str(e)[:3000])
         f.wait_workers(seconds=20)
-        bad += [f"state {f.state()} at the end"] if f.state() else []
+        try:
+            faults.client.stop()
+        except WrongSignature:
+            wrong += 1
+        f.wait_state("ready", 5)
         bad += [f"log: {x}" for x in f.log_complaints()]
         bad += [f"log: {x}" for x in f.a.log_lines("pin-refused")]
         if f.fault.c.sessions_max > 2:
             bad.append(f"{f.fault.c.sessions_max} sessions")
         if f.stop() != 0:
             bad.append("kskd did not stop with 0")
-    return costs, bad, wrong
+        told = mw.Refusals(faults.client.asked + f.asked_for)
+        # What was refused at once never got as far as an intent.
+        let_through = len(told.in_flight) + len(told.tried)
+        if failures(f) > let_through:
+            bad.append(f"{failures(f)} requests ended at the token, "
+                       f"{let_through} of them were told so")
+    return costs, bad, wrong, faults.client.asked + f.asked_for
 
 
 def side_by_side(work, total):
@@ -226,31 +307,78 @@ def faults(seed, count):
     costs = [c for p in parts for c in p[0]]
     bad = [b for p in parts for b in p[1]]
     wrong = sum(p[2] for p in parts)
+    refusals = [mw.Refusals(p[3]) for p in parts]
     row = "{:<10} {:>6} | {:>8} {:>8} {:>8} | {:>7} {:>7} {:>7} {:>7}".format
     print(row("fault", "n", "p50", "p99", "max", "n", "p50", "p99", "max"))
-    print(row("", "", "signing", "again,", "ms", "", "further", "refusal",
-              "ms"))
+    print(row("", "", "signing", "again,", "ms", "", "refusal", "mean-",
+              "while"))
     for kind in sorted({c.kind for c in costs}) + ["all"]:
         some = [c for c in costs if kind in (c.kind, "all")]
-        refusals = [s for c in some for s in c.others]
+        then = [x for p, r in zip(parts, refusals)
+                for x in during(p[0], r.meanwhile, kind)]
         print(row(kind, len(some), *quantiles([c.seconds for c in some]),
-                  len(refusals), *quantiles(refusals)))
+                  len(then), *quantiles(mw.took(then))))
     double = sum(c.double for c in costs)
     late = [c for c in costs if c.seconds > BACK_SECONDS * SLOWER]
-    refusals = sorted(s for c in costs for s in c.others)
     print(f"{len(costs)} of {count} faults recovered without a person, "
           f"{len(late)} of them after more than {BACK_SECONDS} s; "
           f"{wrong} wrong signatures released; "
-          f"{double} signatures asked for more than twice; "
-          f"{sum(s > REFUSAL_SECONDS for s in refusals)} of {len(refusals)} "
-          f"further refusals took longer than {REFUSAL_SECONDS * 1e3:.0f} ms "
+          f"{double} signatures asked for more than twice "
           f"({time.monotonic() - begin:.0f} s)")
+    bad += tell_refusals(refusals)
+    bad += tell_hangs(costs, [x for p in parts for x in p[3]])
     for text in bad:
         print("BAD", text)
-    typical = not refusals or refusals[len(refusals) // 2] < \
-        REFUSAL_SECONDS * SLOWER
-    return not bad and not late and not wrong and not double and typical \
+    return not bad and not late and not wrong and not double \
         and len(costs) == count
+
+
+def during(costs, asked, kind):
+    """Those that were asked for while a fault of that kind was there."""
+    spans = [(c.begin, c.end) for c in costs if kind in (c.kind, "all")]
+    return [x for x in asked
+            if kind == "all" or any(b <= x.begin <= e for b, e in spans)]
+
+
+def tell_refusals(refusals):
+    """-> troubles"""
+    for name, what in (("tried", "of requests that were tried"),
+                       ("in_flight", "in flight when it began"),
+                       ("meanwhile", "meanwhile")):
+        some = [x for r in refusals for x in getattr(r, name)]
+        print("    refusals {}: n={} p50={} p99={} max={} ms".format(
+            what, len(some), *quantiles(mw.took(some))))
+    some = [x for r in refusals for x in r.meanwhile]
+    over = sum(s > REFUSAL_SECONDS for s in mw.took(some))
+    late = mw.late(some, REFUSAL_SECONDS * SLOWER)
+    print(f"{over} of {len(some)} refusals meanwhile took longer than "
+          f"{REFUSAL_SECONDS * 1e3:.0f} ms, {len(late)} of them longer by that "
+          "than a status asked for in the same moment")
+    return [f"a refusal took {(x.end - x.begin) * 1e3:.0f} ms, the status "
+            f"{x.status * 1e3:.0f} ms: {x.reply[5]}" for x in late[:20]]
+
+
+def tell_hangs(costs, asked):
+    """-> troubles"""
+    signing = [c for c in costs if c.cut and c.cut[0] in SIGN_CALLS]
+    others = [c for c in costs if c.cut and c.cut[0] not in SIGN_CALLS]
+    waited = [max((x.end - x.begin for x in asked
+                   if c.begin <= x.begin <= c.end), default=0)
+              for c in signing]
+    limit = (CUT_SECONDS + CUT_TOLERANCE) * SLOWER
+    for what, some in (
+            ("signatures that hung: dead after", [c.cut[1] for c in signing]),
+            ("    whoever waited was answered after", waited),
+            ("other calls that hung: dead after", [c.cut[1] for c in others])):
+        print("{} n={} p50={} p99={} max={} ms".format(
+            what, len(some), *quantiles(some)))
+    print(f"allowed: {limit:.1f} s, for an answer {START_SECONDS} s more")
+    return [f"a signature hung for {c.cut[1]:.2f} s" for c in signing
+            if c.cut[1] > limit] + [
+        f"it was answered after {s:.2f} s" for s in waited
+        if s > limit + START_SECONDS * SLOWER] + [
+        f"{c.cut[0]} hung for {c.cut[1]:.2f} s" for c in others
+        if c.cut[1] > 3 * limit]
 
 
 # ---- endurance ----
