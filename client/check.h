@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check - one zone as `kskctl check` sees it: what the appliance says must be
- * served (check_ask.c), what every address serves (check_zone.c), signatures
+ * served (check_ask.c), what every address serves (check_zone.c,
+ * check_denial.c), signatures
  * that no journal knows (check_journal.c), what is told (check_print.c). Only
  * for these and check.c. Nothing is changed anywhere.
  * Tests: tests/providers/test_check.py
@@ -64,6 +65,15 @@ enum ksk_step ksk_check_ask(
  */
 void ksk_check_journal(struct ksk_check_zone *z, const char *provider,
 	const struct ksk_served *served);
+
+/* Returns true if a key of the DNSKEY RRset that must be made this RRSIG. */
+bool ksk_check_is_signed(const struct ksk_check_zone *z,
+	const struct ksk_rrset *rrset, struct ksk_span rrsig);
+
+/* Asks an address for a name that nobody has, and looks whether it is proved
+ * that nobody has it. */
+void ksk_check_denial(struct ksk_check_zone *z,
+	const struct ksk_sync_provider *provider, const char *address);
 
 /* The forms in which zones are told. */
 void ksk_check_print_line(const struct ksk_check_zone *zones, size_t count,

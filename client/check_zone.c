@@ -101,9 +101,8 @@ check_window(struct ksk_check_zone *z, unsigned at)
 
 /* ---- zone data ---- */
 
-/* True if a key of the DNSKEY RRset that must be made this RRSIG. */
-static bool
-is_signed_by_listed(const struct ksk_check_zone *z,
+bool
+ksk_check_is_signed(const struct ksk_check_zone *z,
 	const struct ksk_rrset *rrset, struct ksk_span rdata)
 {
 	const struct ksk_rrset *keys = &z->want[KSK_AT_DNSKEY].rrset;
@@ -129,7 +128,7 @@ check_data(struct ksk_check_zone *z, const char *provider, const char *address,
 		return;
 	}
 	for (size_t i = 0; i < answer->rrsig_count; i++) {
-		if (is_signed_by_listed(z, &answer->rrset, answer->rrsig[i]))
+		if (ksk_check_is_signed(z, &answer->rrset, answer->rrsig[i]))
 			return;
 	}
 	ksk_check_add(z, KSK_CHECK_CRITICAL, provider, address,
@@ -179,6 +178,7 @@ check_address(struct ksk_check_zone *z,
 		check_data(z, provider->name, served->address,
 			&served->answer[KSK_AT_SOA], "SOA");
 		check_ns(z, provider, served->address);
+		ksk_check_denial(z, provider, served->address);
 	}
 	if (size > SIZE_WARNING)
 		ksk_check_add(z, KSK_CHECK_WARNING, provider->name,

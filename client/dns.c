@@ -149,8 +149,9 @@ take_records(const ldns_rr_list *list, const ldns_rdf *owner, uint16_t type,
 	return err;
 }
 
-enum ksk_err
-ksk_dns_read(struct ksk_span wire, const struct ksk_name *owner, uint16_t type,
+static enum ksk_err
+read_section(struct ksk_span wire, ldns_pkt_section section,
+	const struct ksk_name *owner, uint16_t type,
 	struct ksk_dns_answer *out_answer, struct ksk_fault *fault)
 {
 	/* Names in RDATA grow when they are no longer compressed: each by less
@@ -171,7 +172,10 @@ ksk_dns_read(struct ksk_span wire, const struct ksk_name *owner, uint16_t type,
 		goto out;
 	answer.rcode = ldns_pkt_get_rcode(pkt);
 	answer.authoritative = ldns_pkt_aa(pkt);
-	err = take_records(ldns_pkt_answer(pkt), name, type, &memory, &answer);
+	err = take_records(section == LDNS_SECTION_ANSWER
+			? ldns_pkt_answer(pkt)
+			: ldns_pkt_authority(pkt),
+		name, type, &memory, &answer);
 	if (err != KSK_OK)
 		goto out;
 	answer.memory = memory.data;
@@ -187,6 +191,23 @@ out:
 	ldns_rdf_deep_free(name);
 	free(memory.data);
 	return err;
+}
+
+enum ksk_err
+ksk_dns_read(struct ksk_span wire, const struct ksk_name *owner, uint16_t type,
+	struct ksk_dns_answer *out_answer, struct ksk_fault *fault)
+{
+	return read_section(
+		wire, LDNS_SECTION_ANSWER, owner, type, out_answer, fault);
+}
+
+enum ksk_err
+ksk_dns_read_authority(struct ksk_span wire, const struct ksk_name *owner,
+	uint16_t type, struct ksk_dns_answer *out_answer,
+	struct ksk_fault *fault)
+{
+	return read_section(
+		wire, LDNS_SECTION_AUTHORITY, owner, type, out_answer, fault);
 }
 
 void
@@ -238,6 +259,19 @@ ask_once(const struct ksk_dns_server *server, const struct ksk_name *owner,
 }
 
 enum ksk_err
+ksk_dns_ask_wire(const struct ksk_dns_server *server,
+	const struct ksk_name *owner, uint16_t type, uint8_t **out_wire,
+	size_t *out_len, struct ksk_fault *fault)
+{
+	enum ksk_err err = ask_once(
+		server, owner, type, out_wire, out_len, fault);
+
+	if (err == KSK_ERR_CLOSED)
+		err = ask_once(server, owner, type, out_wire, out_len, fault);
+	return err;
+}
+
+enum ksk_err
 ksk_dns_ask(const struct ksk_dns_server *server, const struct ksk_name *owner,
 	uint16_t type, struct ksk_dns_answer *out_answer,
 	struct ksk_fault *fault)
@@ -245,10 +279,9 @@ ksk_dns_ask(const struct ksk_dns_server *server, const struct ksk_name *owner,
 	struct ksk_fault why = {0};
 	uint8_t *wire = NULL;
 	size_t len = 0;
-	enum ksk_err err = ask_once(server, owner, type, &wire, &len, &why);
+	enum ksk_err err = ksk_dns_ask_wire(
+		server, owner, type, &wire, &len, &why);
 
-	if (err == KSK_ERR_CLOSED)
-		err = ask_once(server, owner, type, &wire, &len, &why);
 	if (err != KSK_OK) {
 		ksk_fault_set(fault, "%s", why.text);
 		return err;

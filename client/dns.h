@@ -70,6 +70,17 @@ KSK_MUST_USE enum ksk_err ksk_dns_read(struct ksk_span wire,
 	const struct ksk_name *owner, uint16_t type,
 	struct ksk_dns_answer *out_answer, struct ksk_fault *fault);
 
+/* As ksk_dns_read of the authority section. */
+KSK_MUST_USE enum ksk_err ksk_dns_read_authority(struct ksk_span wire,
+	const struct ksk_name *owner, uint16_t type,
+	struct ksk_dns_answer *out_answer, struct ksk_fault *fault);
+
+/* Asks as ksk_dns_ask and gives the message as it came. out_wire: owned,
+ * free(). */
+KSK_MUST_USE enum ksk_err ksk_dns_ask_wire(const struct ksk_dns_server *server,
+	const struct ksk_name *owner, uint16_t type, uint8_t **out_wire,
+	size_t *out_len, struct ksk_fault *fault);
+
 /*
  * Sends a message, signed if the server has a key, and takes the answer.
  * query: in/out, gets its TSIG. out_wire: owned, free(); ldns must be able to

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Fuzz entry of dns: what is taken from any message is canonical and within
- * its limits.
+ * its limits, and a negative answer that proves something has records.
  */
-#include "client/dns.h"
+#include "client/denial.h"
 
 #include <stdlib.h>
 
@@ -14,6 +14,21 @@ demand(bool holds)
 {
 	if (!holds)
 		abort();
+}
+
+static void
+fuzz_denial(struct ksk_span wire, const struct ksk_name *apex)
+{
+	struct ksk_denial denial = {0};
+
+	if (ksk_denial_read(wire, apex, "ksk-check-0", &denial, NULL) !=
+		KSK_OK) {
+		demand(denial.count == 0);
+		return;
+	}
+	demand(denial.count <= KSK_DENIAL_SET_MAX);
+	demand(!denial.proved || (!denial.positive && denial.count != 0));
+	ksk_denial_wipe(&denial);
 }
 
 int
@@ -37,5 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			ksk_rrset_is_canonical(&answer.rrset));
 		ksk_dns_answer_wipe(&answer);
 	}
+	fuzz_denial(ksk_span_of(data, size), &owner);
 	return 0;
 }

@@ -4,6 +4,7 @@ that is not, a signature that the appliance never made among them.
 """
 import json
 import os
+import re
 import shutil
 import sys
 import unittest
@@ -13,6 +14,40 @@ import bench as bn  # noqa: E402
 from bench import ZONE, ap, sh  # noqa: E402
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
+
+
+def exposition(text):
+    """Reads the text format of Prometheus, version 0.0.4, by its grammar and
+    with nothing of ours: each metric has one HELP and one TYPE before its
+    samples, which stand together, no series twice.
+    -> [(name, {label: value}, value)]"""
+    name, label = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r"[a-zA-Z_][a-zA-Z0-9_]*"
+    value = r'"((?:[^"\\\n]|\\["\\n])*)"'
+    number = r"([+-]?(?:\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|Inf)|NaN)"
+    pair = f"({label})={value}"
+    sample = re.compile(f"({name})(?:{{((?:{pair})(?:,{pair})*)}})? {number}")
+    helps, types, samples, now = set(), {}, [], None
+    if not text.endswith("\n"):
+        raise ValueError("no last line feed")
+    for line in text[:-1].split("\n"):
+        if found := re.fullmatch(f"# HELP ({name}) (.+)", line):
+            if found[1] in helps:
+                raise ValueError(f"HELP twice: {line}")
+            helps.add(found[1])
+        elif found := re.fullmatch(f"# TYPE ({name}) (counter|gauge)", line):
+            if found[1] in types:
+                raise ValueError(f"TYPE twice: {line}")
+            types[found[1]], now = found[2], found[1]
+        elif found := sample.fullmatch(line):
+            labels = dict(re.findall(pair, found[2] or ""))
+            if found[1] != now or found[1] not in helps:
+                raise ValueError(f"stands apart from its TYPE: {line}")
+            if (found[1], labels) in [x[:2] for x in samples]:
+                raise ValueError(f"twice: {line}")
+            samples.append((found[1], labels, float(found[found.lastindex])))
+        else:
+            raise ValueError(f"no line of this format: {line}")
+    return samples
 
 
 class Check(unittest.TestCase):
@@ -58,9 +93,16 @@ class Check(unittest.TestCase):
         self.assertIn(f'ksk_check_address_ok{{zone="{ZONE}",provider="beta",'
                       f'address="{self.b.beta.address}"}} 1\n', out)
         self.assertRegex(out, r'ksk_check_expiration_seconds\{[^}]*\} 1\d{9}')
-        for line in out.splitlines():
-            self.assertRegex(line, r'\A(# (HELP|TYPE) \w+ .+|'
-                                   r'\w+\{(\w+="[^"]*",?)+\} \d+)\Z')
+        self.assertEqual(
+            {s[0] for s in exposition(out)},
+            {"ksk_check_" + x for x in (
+                "level", "problems", "expiration_seconds",
+                "foreign_signatures", "parent_ok", "address_ok",
+                "response_bytes")})
+        for wrong in (out + "x", out[:-1], out + out, out.replace('"', "'", 1),
+                      out.replace("# TYPE ksk_check_level gauge\n", "")):
+            with self.assertRaises(ValueError):
+                exposition(wrong)
 
     def test_3_time_is_short(self):
         out = self.check(WARNING, "--warning", "60d", "--critical", "1h")
@@ -91,6 +133,9 @@ class Check(unittest.TestCase):
         for kind in ("SOA", "NS"):
             self.assertIn(("CRITICAL", "delta", "no key of the signed set has "
                            f"signed its {kind}"), found)
+        for kind in ("SOA", "NSEC"):
+            self.assertIn(("CRITICAL", "delta", "no key of the signed set has "
+                           f"signed the {kind} of its negative answer"), found)
         # Nothing is delivered to a provider that it would break.
         shutil.copy(b.delta.path("rrsig.zone"), b.delta.path("kept"))
         bn.write(b.delta.path("rrsig.zone"), "".join(
@@ -105,6 +150,25 @@ class Check(unittest.TestCase):
         shutil.copy(b.delta.path("kept"), b.delta.path("rrsig.zone"))
         b.delta.activate(old, new)
         b.delta.forget(new)
+        ap.wait_for(lambda: self.b.check().returncode == OK)
+
+    def test_5b_a_gap_in_the_chain(self):
+        """Positive answers validate, a name that is missing does not."""
+        b = self.b
+        path = b.delta.path("signed.zone")
+        kept = bn.read(path)
+        # The apex's record covers the names before the first one.
+        bn.write(path, "".join(x + "\n" for x in sh(
+            "ldns-read-zone", path).out.splitlines()
+            if not re.match(rf"{re.escape(ZONE)}\s\d+\sIN\s"
+                            r"(NSEC|RRSIG\sNSEC)\s", x)))
+        b.delta.reload_only()
+        found = bn.eventually(lambda: [
+            p for p in json.loads(b.check("--json").out)["zones"][0]["problems"]
+            if "negative answer proves nothing" in p["text"]])
+        self.assertEqual({p["provider"] for p in found}, {"delta"})
+        bn.write(path, kept)
+        b.delta.reload_only()
         ap.wait_for(lambda: self.b.check().returncode == OK)
 
     def test_6_down(self):
