@@ -19,11 +19,12 @@ json_set(const struct ksk_signed *set)
 {
 	if (!set->there)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:I}", "records",
+	return json_pack("{s:o, s:o, s:o, s:I, s:o}", "records",
 		ksk_json_records(&set->rrset), "rrsigs",
 		ksk_json_rrsigs(&set->rrset, set->rrsig, set->rrsig_count),
 		"window", ksk_json_window(set->window), "record",
-		(json_int_t)set->record);
+		(json_int_t)set->record, "record-hash",
+		ksk_json_hex(set->record_hash, KSK_HASH_LEN));
 }
 
 json_t *

@@ -10,6 +10,7 @@
 #define KSK_CLIENT_GATHER_H
 
 #include "client/served.h"
+#include "protocol/zonetext.h"
 
 /* What was gathered. Zero it before use. */
 struct ksk_gathered {
@@ -36,6 +37,23 @@ void ksk_gather(const struct ksk_sync_config *config,
  */
 void ksk_gather_announced(const struct ksk_keys_reply *keys,
 	const struct ksk_sync_provider *provider, struct ksk_gathered *out);
+
+/* What a provider shows its keys with. Zero it before use. */
+struct ksk_proofs {
+	bool failed;
+	struct ksk_fault why; /* if failed */
+	size_t count;
+	struct ksk_zonetext zone[KSK_EVIDENCE_COUNT_MAX]; /* owned */
+};
+
+/* Reads the files that the provider's `proofs` names. What was there is freed
+ * first. */
+void ksk_gather_proofs(const struct ksk_sync_config *config,
+	const struct ksk_sync_zone *zone,
+	const struct ksk_sync_provider *provider, struct ksk_proofs *out);
+
+/* Accepts a zeroed one; zeroes it. */
+void ksk_proofs_wipe(struct ksk_proofs *proofs);
 
 /* Accepts a zeroed one; zeroes it. */
 void ksk_gathered_wipe(struct ksk_gathered *gathered);

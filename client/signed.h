@@ -22,12 +22,14 @@ struct ksk_signed {
 	size_t rrsig_count;
 	struct ksk_span rrsig[KSK_RRSIG_COUNT_MAX];
 	struct ksk_window window;
-	uint64_t record;
-	uint8_t *memory; /* owned: ksk_signed_wipe */
+	uint64_t record; /* of the journal, that holds it … */
+	uint8_t record_hash[KSK_HASH_LEN]; /* … and its chain hash */
+	uint8_t *memory;                   /* owned: ksk_signed_wipe */
 };
 
 /*
- * Copies a set with its RRSIGs. window and record are the caller's to set.
+ * Copies a set with its RRSIGs. window, record and record_hash are the caller's
+ * to set.
  * signed_set: emptied first. KSK_ERR_NO_MEMORY: it is empty then.
  */
 KSK_MUST_USE enum ksk_err ksk_signed_copy(const struct ksk_rrset *rrset,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * sync - one zone on its way through `kskctl sync`: gathered (sync_zone.c),
- * signed (sync_ask.c), delivered and read back (sync_zone.c), told
+ * signed (sync_ask.c, sync_proof.c), delivered and read back (sync_zone.c), told
  * (sync_print.c). Only for these and sync.c.
- * Tests: tests/providers/
+ * Tests: tests/providers/test_providers.py, tests/providers/test_sync.py
  */
 #ifndef KSK_CLIENT_SYNC_H
 #define KSK_CLIENT_SYNC_H
@@ -30,6 +30,7 @@ struct ksk_sync_member {
 	const struct ksk_sync_provider *provider;
 	struct ksk_served_list served;
 	struct ksk_gathered gathered;
+	struct ksk_proofs proofs;
 	enum ksk_sync_state state;
 	struct ksk_fault why; /* HELD_BACK, FAILED */
 	json_t *servers;      /* [{address, faults}], of the last look */
@@ -65,6 +66,11 @@ struct ksk_sync_run {
 
 /* Makes the offer of a member out of what was gathered from it. */
 void ksk_sync_offer(struct ksk_sync_run *run, unsigned i);
+
+/* Adds to a request for a DNSKEY RRset what proves that providers hold the ZSKs
+ * that are new in it. now: seconds since 1970. */
+void ksk_sync_add_proofs(
+	struct ksk_sync_run *run, uint64_t now, struct ksk_sign *sign);
 
 /* A ksk_work_fn; ctx: struct ksk_sync_run with its offers. Fills in what is
  * from the appliance. */

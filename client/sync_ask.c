@@ -77,6 +77,7 @@ take_last(struct ask *a)
 		return;
 	want->window = last->window;
 	want->record = last->record;
+	memcpy(want->record_hash, last->record_hash, KSK_HASH_LEN);
 }
 
 static bool
@@ -230,6 +231,7 @@ take_reply(struct ask *a, const struct ksk_reply *reply)
 	want->fresh = true;
 	want->window = body->window;
 	want->record = body->record;
+	memcpy(want->record_hash, body->record_hash, KSK_HASH_LEN);
 	return KSK_STEP_DONE;
 }
 
@@ -295,8 +297,10 @@ sign_set(struct ask *a, const struct ksk_rrset *rrset)
 	}
 	if (err != KSK_OK)
 		return KSK_STEP_LATER;
-	if (a->at == KSK_AT_DNSKEY)
+	if (a->at == KSK_AT_DNSKEY) {
 		note_changes(a);
+		ksk_sync_add_proofs(a->run, a->now, &a->set.request.sign);
+	}
 	if (is_good(a) || is_scheduled(a))
 		return KSK_STEP_DONE;
 	return ask_signature(a);

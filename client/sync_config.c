@@ -172,6 +172,10 @@ take_gather(const struct load *l, const char *at,
 	if (err == KSK_OK)
 		err = take_list(l, path, from->command, from->command_count,
 			&to->gather_command);
+	(void)snprintf(path, sizeof(path), "%s.gather.proofs", at);
+	if (err == KSK_OK)
+		err = take_list(l, path, from->proofs, from->proofs_count,
+			&to->proof_files);
 	return err;
 }
 

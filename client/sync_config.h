@@ -51,6 +51,7 @@ struct ksk_sync_provider {
 	enum ksk_gather_by gather;
 	struct ksk_sync_list gather_files;
 	struct ksk_sync_list gather_command;
+	struct ksk_sync_list proof_files; /* RRSIGs by new ZSKs */
 	enum ksk_deliver_by deliver;
 	struct ksk_endpoint primary; /* KSK_DELIVER_UPDATE */
 	struct ksk_tsig update_tsig; /* KSK_DELIVER_UPDATE */

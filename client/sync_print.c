@@ -94,6 +94,9 @@ add_member(const struct ksk_sync_member *member, struct ksk_text *text)
 	if (member->gathered.failed)
 		ksk_text_add(text, "  %s: not gathered: %s\n", name,
 			member->gathered.why.text);
+	if (member->proofs.failed)
+		ksk_text_add(text, "  %s: its proofs can't be read: %s\n", name,
+			member->proofs.why.text);
 	json_array_foreach(member->servers, i, server)
 	{
 		json_array_foreach(json_object_get(server, "faults"), k,
@@ -130,11 +133,13 @@ json_answer(const struct ksk_signed *set)
 {
 	if (!set->there)
 		return json_null();
-	return json_pack("{s:o, s:o, s:o, s:I, s:b}", "records",
+	return json_pack("{s:o, s:o, s:o, s:I, s:o, s:b}", "records",
 		ksk_json_records(&set->rrset), "rrsigs",
 		ksk_json_rrsigs(&set->rrset, set->rrsig, set->rrsig_count),
 		"window", ksk_json_window(set->window), "record",
-		(json_int_t)set->record, "fresh", set->fresh);
+		(json_int_t)set->record, "record-hash",
+		ksk_json_hex(set->record_hash, KSK_HASH_LEN), "fresh",
+		set->fresh);
 }
 
 static json_t *
@@ -150,6 +155,9 @@ json_member(const struct ksk_sync_member *member)
 	if (value != NULL && member->gathered.failed)
 		(void)json_object_set_new(value, "not-gathered",
 			json_string(member->gathered.why.text));
+	if (value != NULL && member->proofs.failed)
+		(void)json_object_set_new(value, "proofs-not-read",
+			json_string(member->proofs.why.text));
 	return value;
 }
 

@@ -23,6 +23,8 @@ static const cyaml_schema_field_t gather_fields[] = {
 		KSK_SYNC_FILE_MAX),
 	LIST("command", OPT, struct ksk_sync_doc_gather, command, text_value, 1,
 		KSK_SYNC_WORD_MAX),
+	LIST("proofs", OPT, struct ksk_sync_doc_gather, proofs, text_value, 1,
+		KSK_SYNC_FILE_MAX),
 	CYAML_FIELD_END,
 };
 

@@ -14,6 +14,8 @@ struct ksk_sync_doc_gather {
 	unsigned files_count;
 	char **command;
 	unsigned command_count;
+	char **proofs;
+	unsigned proofs_count;
 };
 
 struct ksk_sync_doc_deliver {

@@ -105,6 +105,8 @@ gather(struct ksk_sync_run *run)
 			return KSK_ERR_NO_MEMORY;
 		ksk_gather(run->config, run->zone, member->provider,
 			&member->served, now, &member->gathered);
+		ksk_gather_proofs(run->config, run->zone, member->provider,
+			&member->proofs);
 		ksk_sync_offer(run, i);
 	}
 	return KSK_OK;
@@ -249,6 +251,7 @@ has_trouble(const struct ksk_sync_run *run)
 {
 	for (unsigned i = 0; i < run->count; i++) {
 		if (run->member[i].gathered.failed ||
+			run->member[i].proofs.failed ||
 			run->member[i].state > KSK_SYNC_DELIVERED)
 			return true;
 	}
@@ -303,6 +306,7 @@ ksk_sync_wipe(struct ksk_sync_run *run)
 	for (unsigned i = 0; i < run->count; i++) {
 		ksk_served_free(&run->member[i].served);
 		ksk_gathered_wipe(&run->member[i].gathered);
+		ksk_proofs_wipe(&run->member[i].proofs);
 		json_decref(run->member[i].servers);
 	}
 	for (unsigned i = 0; i < KSK_SIGNED_COUNT; i++)

@@ -155,5 +155,59 @@ class Sources(unittest.TestCase):
                 if rrset.rdtype != bn.dns.rdatatype.RRSIG for r in rrset]
 
 
+class ProvingBench(bn.Bench):
+    def policy(self):
+        return super().policy().replace("proof: none", "proof: all")
+
+
+class Proofs(unittest.TestCase):
+    """A provider must show that it holds each key that enters the set."""
+
+    def test_a_new_key_is_proved(self):
+        b = ProvingBench(["beta"])
+        b.__enter__()
+        self.addCleanup(b.__exit__)
+        # What signs the zone proves itself: nobody has to do anything.
+        self.assertIn("  beta: delivered\n", b.sync().out)
+        new = b.beta.new_zsk()
+        b.pin(b.beta, *b.beta.keys())
+        b.set_policy()
+        done = b.sync(check=False)
+        self.assertEqual(done.returncode, REFUSED, done.out)
+        self.assertIn(f"refused: DNSKEY: key-possession: key {new.tag}: ",
+                      done.out)
+        path = os.path.join(b.dir, "sync.yaml")
+        text = bn.read(path)
+        bn.write(path, text.replace(
+            b.beta.gather(), b.beta.gather()[:-1] + ', proofs: ["%n.proof*"]}'))
+        # One that proves nothing is not sent; one that is none is told.
+        proof = os.path.join(b.dir, "example.test.proof")
+        bn.write(proof, f"{ZONE} 60 A 192.0.2.1\n")
+        done = b.sync(check=False)
+        self.assertIn("  beta: its proofs can't be read: ", done.out)
+        old, = [k for k in b.beta.keys() if k.tag != new.tag]
+        bn.write(proof, self.proof(old, b))
+        done = b.sync(check=False)
+        self.assertEqual(done.returncode, REFUSED, done.out)
+        self.assertNotIn("proof 1", done.out)
+        bn.write(proof, self.proof(new, b))
+        done = b.sync()
+        self.assertIn(f"+{new.tag} (beta)", done.out)
+        self.assertIn(new.tag, b.beta.tags())
+
+    def proof(self, key, b):
+        """Zone data signed with this key."""
+        there = b.beta.path("proof.zone")
+        bn.write(there, f"$ORIGIN {ZONE}\n@ 60 SOA a b 1 1 1 1 1\n"
+                        "@ 60 NS a\n" + bn.read(b.beta.path(
+                            "keys", key.base + ".key")))
+        sh("dnssec-signzone", "-q", "-P", "-z", "-O", "full", "-o", ZONE,
+           "-K", b.beta.path("keys"), "-f", there + ".signed", there,
+           key.base, cwd=b.beta.dir)
+        return "".join(
+            x + "\n" for x in bn.read(there + ".signed").splitlines()
+            if x.split()[3:4] == ["SOA"] or x.split()[3:5] == ["RRSIG", "SOA"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -210,6 +210,48 @@ takes_what_the_appliance_tells(void **state)
 	expect_keys(0);
 }
 
+static void
+takes_proofs(void **state)
+{
+	char pattern[] = "proof*", none[] = "none*";
+	char *words[] = {none, pattern};
+	struct ksk_sync_provider provider = {
+		.proof_files = {.word = words, .count = 2}};
+	struct ksk_proofs proofs = {0};
+
+	(void)state;
+	ksk_gather_proofs(&config, &zone, &provider, &proofs);
+	assert_false(proofs.failed);
+	assert_int_equal(proofs.count, 0);
+	put_file("proof1",
+		"z. 60 SOA a.z. b.z. 1 1 1 1 1\n"
+		"z. 60 RRSIG SOA 13 1 60 20300101000000 20200101000000 7 z. "
+		"AAAA\n",
+		0644);
+	ksk_gather_proofs(&config, &zone, &provider, &proofs);
+	if (proofs.failed)
+		fail_msg("%s", proofs.why.text);
+	assert_int_equal(proofs.count, 1);
+	assert_int_equal(proofs.zone[0].rrsig_count, 1);
+	put_file("proof2", "z. 60 NONSENSE\n", 0644);
+	ksk_gather_proofs(&config, &zone, &provider, &proofs);
+	assert_true(proofs.failed);
+	assert_non_null(strstr(proofs.why.text, "proof2: line 1: "));
+	for (char name[] = "proofa"; name[5] <= 'i'; name[5]++)
+		put_file(name,
+			"z. 60 TXT a\nz. 60 RRSIG TXT 13 1 60 "
+			"20300101000000 20200101000000 7 z. AAAA\n",
+			0644);
+	put_file("proof2",
+		"z. 60 TXT a\nz. 60 RRSIG TXT 13 1 60 20300101000000 "
+		"20200101000000 7 z. AAAA\n",
+		0644);
+	ksk_gather_proofs(&config, &zone, &provider, &proofs);
+	assert_true(proofs.failed);
+	assert_non_null(strstr(proofs.why.text, "more than 8"));
+	ksk_proofs_wipe(&proofs);
+}
+
 int
 main(void)
 {
@@ -219,6 +261,7 @@ main(void)
 		cmocka_unit_test(takes_a_section_of_a_ksr),
 		cmocka_unit_test(takes_what_servers_show),
 		cmocka_unit_test(takes_what_the_appliance_tells),
+		cmocka_unit_test(takes_proofs),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, drop_all);

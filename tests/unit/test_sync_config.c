@@ -38,7 +38,7 @@
 #define DELTA \
 	"  - name: delta\n" \
 	"    servers: [\"192.0.2.4\"]\n" \
-	"    gather: {by: announced}\n" \
+	"    gather: {by: announced, proofs: [\"%n.proof\"]}\n" \
 	"    deliver: {by: none}\n"
 #define ZONES \
 	"zones:\n" \
@@ -108,6 +108,7 @@ reads_all_there_is(void **state)
 	assert_int_equal(c->settle_ms, 60000);
 	assert_int_equal(c->provider_count, 4);
 	assert_int_equal(c->provider[3].gather, KSK_GATHER_ANNOUNCED);
+	assert_string_equal(c->provider[3].proof_files.word[0], "%n.proof");
 	assert_int_equal(c->provider[0].server_count, 3);
 	assert_string_equal(c->provider[0].server[0].address, "192.0.2.1:53");
 	assert_string_equal(c->provider[0].server[1].host, "2001:db8::1");
@@ -163,6 +164,8 @@ wants_what_goes_together(void **state)
 	refuse(ONE("by: keys", "by: none"), "line 4", "files");
 	refuse(ONE("by: dns, files: [a]", "by: none"), "line 4", "files");
 	refuse(ONE("by: exec", "by: none"), "line 4", "command");
+	refuse(ONE("by: dns, proofs: [\"%q\"]", "by: none"), "line 4",
+		"behind %");
 	refuse(ONE("by: dns", "by: post"), "line 5", "update, knot, files");
 	refuse(ONE("by: dns", "by: exec"), "line 5", "command");
 	refuse(ONE("by: dns", "by: none, command: [a]"), "line 5", "command");
