@@ -11,6 +11,7 @@
 #include "protocol/verify.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,8 @@ is_wanted(const struct ksk_signed *want, struct ksk_span rdata)
 
 /* Where a record is read to. */
 struct room {
+	bool has_first;
+	uint64_t first; /* number of the export's first record */
 	struct ksk_record record;
 	struct ksk_record_room texts;
 };
@@ -60,9 +63,13 @@ record_has(struct room *room, struct ksk_span encoded, struct ksk_span rrsig)
 	const struct ksk_record *record = &room->record;
 
 	if (ksk_record_read(encoded, &room->texts, &room->record, NULL) !=
-			KSK_OK ||
-		(record->kind != KSK_RECORD_RESULT &&
-			record->kind != KSK_RECORD_ADOPT))
+		KSK_OK)
+		return false;
+	if (!room->has_first)
+		room->first = record->number;
+	room->has_first = true;
+	if (record->kind != KSK_RECORD_RESULT &&
+		record->kind != KSK_RECORD_ADOPT)
 		return false;
 	for (size_t i = 0; i < record->rrsig_count; i++) {
 		if (ksk_span_equal(record->rrsig[i], rrsig))
@@ -71,12 +78,13 @@ record_has(struct room *room, struct ksk_span encoded, struct ksk_span rrsig)
 	return false;
 }
 
-/* Reads on until the signature is found. KSK_ERR_NOT_FOUND: it is not there. */
+/* Reads on until the signature is found. KSK_ERR_NOT_FOUND: it is not there,
+ * and out_first is the number of the first record that is. */
 static enum ksk_err
 search(struct ksk_export_file *reader, struct ksk_span rrsig,
-	struct ksk_fault *fault)
+	uint64_t *out_first, struct ksk_fault *fault)
 {
-	struct room *room = malloc(sizeof(*room));
+	struct room *room = calloc(1, sizeof(*room));
 	struct ksk_export_item item;
 	enum ksk_err err;
 
@@ -89,12 +97,14 @@ search(struct ksk_export_file *reader, struct ksk_span rrsig,
 			record_has(room, item.body, rrsig))
 			break;
 	}
+	*out_first = room->first;
 	free(room);
 	return err;
 }
 
 static enum ksk_err
-search_file(const char *path, struct ksk_span rrsig, struct ksk_fault *fault)
+search_file(const char *path, struct ksk_span rrsig, uint64_t *out_first,
+	struct ksk_fault *fault)
 {
 	struct ksk_export_file *reader = NULL;
 	FILE *file = fopen(path, "rbe");
@@ -105,7 +115,7 @@ search_file(const char *path, struct ksk_span rrsig, struct ksk_fault *fault)
 	else
 		err = ksk_export_file_new(file, path, &reader);
 	if (err == KSK_OK)
-		err = search(reader, rrsig, fault);
+		err = search(reader, rrsig, out_first, fault);
 	ksk_export_file_free(&reader);
 	if (file != NULL)
 		(void)fclose(file);
@@ -114,7 +124,7 @@ search_file(const char *path, struct ksk_span rrsig, struct ksk_fault *fault)
 
 /* Brings the export up to the journal's head, then looks. */
 static enum ksk_err
-look_up(struct ksk_check_zone *z, struct ksk_span rrsig,
+look_up(struct ksk_check_zone *z, struct ksk_span rrsig, uint64_t *out_first,
 	struct ksk_fault *fault)
 {
 	struct ksk_journal_options options = {.ctl = &z->ctl};
@@ -126,7 +136,7 @@ look_up(struct ksk_check_zone *z, struct ksk_span rrsig,
 		return err;
 	options.out = path;
 	if (ksk_journal_export(&options) == KSK_CTL_DONE) {
-		err = search_file(path, rrsig, fault);
+		err = search_file(path, rrsig, out_first, fault);
 	} else {
 		ksk_fault_set(
 			fault, "%.300s could not be brought up to date", path);
@@ -136,11 +146,52 @@ look_up(struct ksk_check_zone *z, struct ksk_span rrsig,
 	return err;
 }
 
+/* True if the time of a signature is over. */
+static bool
+has_expired(const struct ksk_check_zone *z, struct ksk_span rdata)
+{
+	struct ksk_rrsig rrsig;
+
+	/* RFC 4034 3.1.5: serial arithmetic. */
+	return ksk_rrsig_read(rdata, &rrsig) == KSK_OK &&
+		(int32_t)(rrsig.expiration - (uint32_t)z->now) < 0;
+}
+
+/* A journal is pruned only of signatures that have expired; whoever begins an
+ * export later than that has chosen not to know. */
+static void
+tell_missing(struct ksk_check_zone *z, const char *provider,
+	const char *address, uint16_t tag, struct ksk_span rrsig,
+	uint64_t first)
+{
+	char later[100] = "";
+
+	if (first != 0 && has_expired(z, rrsig)) {
+		ksk_check_add(z, KSK_CHECK_UNKNOWN, provider, address,
+			"KSK %u made a signature that has expired and is not "
+			"in the export, which begins with record %" PRIu64
+			": look in an older one",
+			tag, first);
+		return;
+	}
+	if (first != 0)
+		(void)snprintf(later, sizeof(later),
+			", unless the export begins too late, with record "
+			"%" PRIu64,
+			first);
+	z->foreign++;
+	ksk_check_add(z, KSK_CHECK_CRITICAL, provider, address,
+		"KSK %u made a signature that the appliance never made: "
+		"somebody else has the key%s",
+		tag, later);
+}
+
 static void
 judge(struct ksk_check_zone *z, const char *provider, const char *address,
 	uint16_t tag, struct ksk_span rrsig)
 {
 	struct ksk_fault fault = {0};
+	uint64_t first = 0;
 	enum ksk_err err;
 
 	if (z->config->journal == NULL) {
@@ -151,13 +202,9 @@ judge(struct ksk_check_zone *z, const char *provider, const char *address,
 			tag);
 		return;
 	}
-	err = look_up(z, rrsig, &fault);
+	err = look_up(z, rrsig, &first, &fault);
 	if (err == KSK_ERR_NOT_FOUND) {
-		z->foreign++;
-		ksk_check_add(z, KSK_CHECK_CRITICAL, provider, address,
-			"KSK %u made a signature that the appliance never "
-			"made: somebody else has the key",
-			tag);
+		tell_missing(z, provider, address, tag, rrsig, first);
 	} else if (err != KSK_OK) {
 		ksk_check_add(z, KSK_CHECK_UNKNOWN, provider, address,
 			"a signature by KSK %u can't be looked up: %.200s", tag,

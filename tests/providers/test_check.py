@@ -234,6 +234,17 @@ class Check(unittest.TestCase):
         found = self.problems(CRITICAL)
         self.assertFalse([p for p in found if "never made" in p[2]], found)
         self.assertTrue([p for p in found if "lacks our RRSIG" in p[2]])
+        # An export that begins behind the signature can't know it.
+        with b.a.peer() as peer:
+            head = peer.ask(ap.STATUS)[3][8]
+        b.kskctl("--config", os.path.join(b.dir, "kskctl.yaml"), "journal",
+                 "export", "--out", os.path.join(b.dir, "late.ksk"),
+                 "--from", str(head))
+        b.write_sync(journal="late.ksk")
+        found = self.problems(CRITICAL)
+        self.assertTrue([p for p in found if "unless the export begins too "
+                         f"late, with record {head}" in p[2]], found)
+        b.write_sync(journal="journal.ksk")
         b.sync()
         self.check(OK)
 
