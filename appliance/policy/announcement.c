@@ -76,10 +76,11 @@ fault(struct reading *r, size_t line, const char *fmt, ...)
 static bool
 is_blank(uint8_t c)
 {
-	return c == ' ' || c == '\t' || c == '\r';
+	return c == ' ' || c == '\t';
 }
 
-/* Returns false for a byte that people can't see and would sign unknowingly.
+/* Returns false for a byte that people can't see and would sign unknowingly: a
+ * carriage return, too, lets a terminal show another line than there is.
  * Comments may be in any language. */
 static bool
 is_text(struct ksk_span line)
@@ -522,10 +523,15 @@ ksk_announcement_read(struct ksk_span text, struct ksk_announcement *out,
 		fault(&r, 0, "more than %u bytes", KSK_ANNOUNCEMENT_TEXT_MAX);
 		return KSK_ERR_BAD_INPUT;
 	}
+	/* Some editors put a byte-order mark in front. */
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		text = ksk_span_of(text.data + 3, text.len - 3);
 	while (text.len > 0) {
 		struct ksk_span line = ksk_span_take_line(&text);
 
 		r.line++;
+		if (line.len > 0 && line.data[line.len - 1] == '\r')
+			line.len--;
 		if (!is_text(line))
 			fault(&r, r.line, "a byte that is no text");
 		else if (!split(line, &words))

@@ -114,6 +114,9 @@ line_ends_and_missing_parts_that_do_no_harm(void **state)
 		crlf[len++] = good[i];
 	}
 	assert_int_equal(take(crlf, len), KSK_OK);
+	/* A byte-order mark, as some editors write it. */
+	len = (size_t)snprintf(room, sizeof(room), "\xef\xbb\xbf%s", good);
+	assert_int_equal(take(room, len), KSK_OK);
 	assert_int_equal(take(good, strlen(good) - 1), KSK_OK);
 	with("appliance: 000102030405060708090a0b0c0d0e0f\n", "", room);
 	assert_int_equal(take(room, strlen(room)), KSK_OK);
@@ -140,6 +143,10 @@ static const struct {
 		"provider: "
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"line 5: `provider` needs the provider's name"},
+	{"serial: 7", "serial: 8 ;\rserial: 7",
+		"line 6: a byte that is no text"},
+	{"# ZSKs", "\r# ZSKs", "line 1: a byte that is no text"},
+	{"serial: 7", "\xef\xbb\xbfserial: 7", "line 6: this key is not known"},
 	{"serial: 7", "serial: 07", "line 6: `serial` needs a number"},
 	{"serial: 7", "serial: 0", "line 6: `serial` needs a number"},
 	{"serial: 7", "serial: 9223372036854775808",
