@@ -168,7 +168,9 @@ read_section(struct ksk_span wire, ldns_pkt_section section,
 	if (memory.data == NULL || name == NULL)
 		goto out;
 	err = KSK_ERR_MALFORMED;
-	if (ldns_wire2pkt(&pkt, wire.data, wire.len) != LDNS_STATUS_OK)
+	/* RFC 2181 9: of an answer that is cut nothing can be believed. */
+	if (ldns_wire2pkt(&pkt, wire.data, wire.len) != LDNS_STATUS_OK ||
+		ldns_pkt_tc(pkt))
 		goto out;
 	answer.rcode = ldns_pkt_get_rcode(pkt);
 	answer.authoritative = ldns_pkt_aa(pkt);

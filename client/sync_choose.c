@@ -320,8 +320,13 @@ note_foreign(
 	struct ksk_ds ds;
 	char text[KSK_DS_TEXT_CAP] = "?";
 
-	if (ksk_dnskey_read(rdata, &key) != KSK_OK)
+	if (ksk_dnskey_read(rdata, &key) != KSK_OK) {
+		ksk_note_add(&c->out->notes, KSK_NOTE_FAULT, offer->provider,
+			"it shows a DNSKEY record of %zu bytes, which is no "
+			"key: not taken",
+			rdata.len);
 		return;
+	}
 	if (ksk_ds_build(&c->keys->owner, rdata, KSK_DIGEST_SHA256, &ds) ==
 		KSK_OK)
 		ksk_ds_to_text(&ds, text);

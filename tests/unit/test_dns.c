@@ -220,6 +220,24 @@ refuses_every_cut(void **state)
 	}
 }
 
+/* RFC 2181 9: TC over TCP, too, means that something is missing. */
+static void
+refuses_what_says_that_it_is_cut(void **state)
+{
+	struct ksk_name owner = name_of("z.");
+	struct ksk_dns_answer answer = {.size = 77};
+	struct ksk_fault fault = {0};
+	uint8_t copy[sizeof(message)];
+
+	(void)state;
+	memcpy(copy, message, sizeof(message));
+	copy[2] |= 0x02;
+	assert_int_equal(ksk_dns_read(ksk_span_of(copy, sizeof(copy)), &owner,
+				 KSK_TYPE_DNSKEY, &answer, &fault),
+		KSK_ERR_MALFORMED);
+	assert_int_equal(answer.size, 77);
+}
+
 static void
 says_that_nobody_answers(void **state)
 {
@@ -287,6 +305,7 @@ main(void)
 		cmocka_unit_test(takes_the_set_and_its_rrsigs),
 		cmocka_unit_test(passes_over_what_is_about_others),
 		cmocka_unit_test(refuses_every_cut),
+		cmocka_unit_test(refuses_what_says_that_it_is_cut),
 		cmocka_unit_test(says_that_nobody_answers),
 		cmocka_unit_test(finds_all_addresses),
 	};

@@ -270,6 +270,11 @@ foreign_keys_are_not_taken(void **state)
 	choose(&s, 2, 1);
 	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "does not list");
 	assert_false(has(&s, FOREIGN));
+	begin(&s);
+	s.offer[0].rrset.rdata[s.offer[0].rrset.count++] = ksk_span_of(
+		rdata[A1], 4);
+	choose(&s, 2, 1);
+	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "4 bytes, which is no key");
 	s.offer[0].provider = "gamma";
 	choose(&s, 2, 1);
 	expect_note(&s, 0, KSK_NOTE_FAULT, "gamma", "no such provider");
