@@ -94,8 +94,10 @@ show_all(struct show *s, struct ksk_export_file *reader)
 			print(s, ksk_chain_state(s->chain)->hash) != KSK_OK)
 			return KSK_ERR_IO;
 	}
-	if (err == KSK_ERR_NOT_FOUND)
+	if (err == KSK_ERR_NOT_FOUND && ksk_chain_state(s->chain)->count > 0)
 		return KSK_OK;
+	if (err == KSK_ERR_NOT_FOUND)
+		ksk_fault_set(&fault, "%s: it holds no record", s->path);
 	ksk_say("%s", fault.text);
 	return err;
 }

@@ -433,9 +433,10 @@ class Exporting(Cli):
     def test_what_is_no_export(self):
         for data in (b"", b"hello\n", os.urandom(100)):
             path = self.write("no", data)
-            self.ctl("verify", path, code=UNVERIFIED)
+            for verb in ("verify", "show"):
+                done = self.ctl(verb, path, code=UNVERIFIED)
+                self.assertEqual("holds no record" in done.err, not data)
             if data:
-                self.ctl("show", path, code=UNVERIFIED)
                 self.export(out=path, code=UNVERIFIED)
         missing = os.path.join(self.dir, "missing")
         self.ctl("verify", missing, code=BAD_INPUT)
