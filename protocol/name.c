@@ -132,9 +132,11 @@ take_character(
 	}
 	if (byte < 0x21 || byte > 0x7e) {
 		ksk_fault_set(b->fault,
-			"byte 0x%02x is not printable ASCII; write an "
-			"internationalised name as its A-label, xn--… "
-			"(RFC 5891)",
+			byte < 0x80 ? "a name has no byte 0x%02x; where it is "
+				      "meant, write it as \\DDD (RFC 1035 5.1)"
+				    : "byte 0x%02x is not printable ASCII; "
+				      "write an internationalised name as its "
+				      "A-label, xn--… (RFC 5891)",
 			(unsigned)byte);
 		return KSK_ERR_BAD_INPUT;
 	}

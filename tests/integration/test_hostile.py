@@ -162,22 +162,45 @@ class Client(House):
                     b"\x3b" + b"\xff" * 8, b"\x1c", b"\x1d", b"\x1e",
                     b"\x18\x05", b"\x19\0\x05", b"\x1a\0\0\0\x05")
 
-    def test_every_head_at_every_place(self):
-        """C33: what a head announces is never believed."""
-        whole = cbor2.dumps({1: 7, 2: 3, 3: {
-            1: ap.rrset(ZONE, 48, HOUR, [self.zsk[:9], self.ksk[:9]]),
-            2: {1: 1, 2: 2}, 5: [{1: 2, 2: ap.rrset(ZONE, 16, 1, [b"ab"]),
-                                  3: b"xyz"}], 6: True}}, canonical=True)
+    @staticmethod
+    def places(whole):
+        """Where the items of a message start, by hand."""
         places, at = [], 0
-        while at < len(whole):  # starts of items, by hand
+        while at < len(whole):
             places.append(at)
             first, extra = whole[at] >> 5, whole[at] & 31
             n = {24: 1, 25: 2, 26: 4}.get(extra, 0)
             value = int.from_bytes(whole[at + 1:at + 1 + n], "big") \
                 if n else extra
             at += 1 + n + (value if first in (2, 3) else 0)
-        messages = [whole[:p] + h + tail for p in places
-                    for h in self.heads() for tail in (b"", whole[p:])]
+        return places
+
+    def bodies(self):
+        """{op: body} with every field that there may be."""
+        owner, two = ap.wire_name(ZONE), [self.zsk[:9], self.ksk[:9]]
+        rrset = ap.rrset(ZONE, 48, HOUR, two)
+        sixteen, hash_, window = b"i" * 16, b"h" * 32, {1: 1, 2: 2}
+        return {
+            1: {1: owner}, 2: {1: owner},
+            3: {1: rrset, 2: window, 3: sixteen, 4: hash_, 5: [
+                {1: 2, 2: ap.rrset(ZONE, 16, 1, [b"ab"]), 3: b"xyz"}],
+                6: True, 7: [1, 2]},
+            4: {1: owner, 2: sorted(two), 3: [
+                {1: 48, 2: HOUR, 3: [0, 1], 4: window}],
+                4: sixteen, 5: hash_, 6: [3]},
+            5: {1: owner, 2: 48}, 6: {1: 1, 2: 0},
+            7: {1: 1, 2: hash_, 3: True}, 8: {1: 0, 2: 1, 3: 2},
+            9: {1: b"0"}, 10: {1: rrset, 2: [b"rrsig"]},
+            11: {1: 9, 2: hash_, 3: 0, 4: b"part"}}
+
+    def test_every_head_at_every_place(self):
+        """C33: what a head announces is never believed."""
+        messages = []
+        for op, body in self.bodies().items():
+            whole = cbor2.dumps({1: 7, 2: op, 3: body, 4: b"n" * 32},
+                                canonical=True)
+            messages += [whole[:p] + h + tail for p in self.places(whole)
+                         for h in self.heads() for tail in (b"", whole[p:])]
         messages = self.r.sample(messages, 1500 // (1 if PLAIN else 4))
         before = self.rss()
         for message in messages:
@@ -189,6 +212,62 @@ class Client(House):
                     self.assertTrue(reply[5], message.hex())
         if PLAIN:  # sanitizers keep what was freed
             self.assertLess(self.rss() - before, 1024)
+        self.assert_signs()
+
+    def test_other_encodings_of_the_same(self):
+        """RFC 8949 4.2.1: whatever else a decoder takes for the same."""
+        def head(major, value, size):
+            form = {1: ">B", 2: ">H", 4: ">I", 8: ">Q"}[size]
+            return bytes([major << 5 | 23 + size.bit_length()]) + \
+                struct.pack(form, value)
+
+        def others(whole, at):
+            major, value = whole[at] >> 5, whole[at] & 31
+            if value > 25 or major > 5:
+                return
+            n = {24: 1, 25: 2}.get(value, 0)
+            if n:
+                value = int.from_bytes(whole[at + 1:at + 1 + n], "big")
+            before, after = whole[:at], whole[at + 1 + n:]
+            for size in (1, 2, 4, 8):  # longer than need be
+                if size > n:
+                    yield before + head(major, value, size) + after
+            if major in (2, 3):  # in one chunk
+                yield before + bytes([major << 5 | 31]) + whole[
+                    at:at + 1 + n + value] + b"\xff" + after[value:]
+            for tag in (b"\xc0", b"\xc2", b"\xd8\x18", b"\xd9\xd9\xf7"):
+                yield before + tag + whole[at:]
+            if major == 0:
+                yield before + b"\xc2\x41" + bytes([value & 255]) + after
+                yield before + b"\xfb" + struct.pack(">d", value) + after
+                yield before + b"\xf9" + struct.pack(">e", value % 60000) \
+                    + after
+
+        def written(items):
+            return bytes([0xa0 | len(items)]) + b"".join(
+                cbor2.dumps(x, canonical=True) for kv in items for x in kv)
+
+        messages = []
+        for op, body in self.bodies().items():
+            whole = cbor2.dumps({1: 7, 2: op, 3: body}, canonical=True)
+            messages += [m for at in self.places(whole)
+                         for m in others(whole, at)]
+            start = whole.index(b"\x03", 4) + 1
+            pairs = list(body.items())
+            for wrong in (pairs + pairs[-1:], pairs[:1] + pairs,
+                          pairs[::-1] if len(pairs) > 1 else pairs * 2,
+                          pairs + [(12, 0)], pairs + [(-1, 0)],
+                          [("1", pairs[0][1])] + pairs[1:]):
+                messages.append(whole[:start] + written(wrong))
+            messages += [whole + b"\0", whole + whole,
+                         b"\xbf" + whole[1:] + b"\xff"]
+        messages = self.r.sample(messages, 500 // (1 if PLAIN else 4))
+        for message in messages:
+            with self.a.peer() as peer:
+                peer.send_bytes(message)
+                reply = peer.receive()
+                self.assertEqual(reply[2], ap.MALFORMED, message.hex())
+                self.assertRaises(ConnectionError, peer.read, 1)
         self.assert_signs()
 
     def rss(self):
