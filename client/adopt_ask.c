@@ -171,6 +171,8 @@ take_reply(struct ksk_adopt_run *a, struct ksk_session *session,
 		session, body->record, body->record_hash, false);
 	if (step != KSK_STEP_DONE)
 		return step;
+	for (size_t i = 0; i < body->warning_count; i++)
+		ksk_say_refusal("warning", &body->warning[i]);
 	/* An older record: what it has covers this answer, nothing was
 	 * added. */
 	if (body->record <= session->growth.head.record) {
@@ -178,8 +180,6 @@ take_reply(struct ksk_adopt_run *a, struct ksk_session *session,
 			body->record_hash);
 		return KSK_STEP_DONE;
 	}
-	for (size_t i = 0; i < body->warning_count; i++)
-		ksk_say_refusal("warning", &body->warning[i]);
 	note(a, session, "adopted", "adopted as", body->record,
 		body->record_hash);
 	(void)json_object_set_new(

@@ -49,7 +49,7 @@ struct ksk_permit {
 	size_t signer_count;      /* KSKs that must sign */
 	struct ksk_signer_key signer[KSK_RRSIG_COUNT_MAX];
 	size_t warning_count;
-	struct ksk_refusal warning[8];
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 	/* Bit i: possession of the key rdata[i] was shown by this request. */
 	uint32_t proven;
 };

@@ -61,7 +61,7 @@ struct ksk_case {
 	const char *rule;            /* id of the rule that runs */
 	struct ksk_refusals *refusals;
 	size_t warning_count;
-	struct ksk_refusal warning[8];
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 };
 
 /* Fills a case: ksk_case_begin, a key for each record, ksk_case_end.

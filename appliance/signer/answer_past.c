@@ -104,5 +104,8 @@ ksk_answer_adopted(struct ksk_signer *signer, struct ksk_ticket *ticket)
 	memset(body, 0, sizeof(*body));
 	body->record = ticket->record;
 	memcpy(body->record_hash, ticket->record_hash, KSK_HASH_LEN);
+	body->warning_count = ticket->warning_count;
+	memcpy(body->warning, ticket->warning,
+		ticket->warning_count * sizeof(ticket->warning[0]));
 	ksk_answer_encode(signer, ticket);
 }

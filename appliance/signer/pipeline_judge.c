@@ -374,6 +374,9 @@ take_adopt(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		ksk_pipeline_refuse_for(signer, ticket, "adopt", why, now_ms);
 		return;
 	}
+	ticket->warning_count = ksk_adopt_warn(&signer->inforce.table, zone,
+		ksk_timeline_history(timeline), &ticket->request.adopt.rrset,
+		ksk_clock_now(), ticket->warning);
 	if (signer->journal_full) {
 		ksk_pipeline_hold(signer, ticket);
 		return;

@@ -90,7 +90,7 @@ struct ksk_ticket {
 	uint64_t policy_version;
 	struct ksk_window window;
 	size_t warning_count;
-	struct ksk_refusal warning[8];
+	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 	size_t job_count;
 	struct ksk_job job[KSK_RRSIG_COUNT_MAX];
 	/* REFUSAL: frame holds the encoded reply already. */

@@ -427,6 +427,7 @@ class Adoption(Base):
         self.assertIsNone(self.done(a.last_answer(peer, self.zone)))
 
         adopted = self.done(a.adopt(peer, self.keyset, self.new[1]))
+        self.assertNotIn(3, adopted)
         head = self.record()
         again = self.done(a.adopt(peer, self.keyset, self.new[1]))
         self.assertEqual(adopted, again)
@@ -453,6 +454,21 @@ class Adoption(Base):
             ds_rdata(self.zone, a2.rdata)][4]
         self.assertGreater(covered, int(time.time()))
 
+    def test_a_key_that_nobody_lists(self):
+        """It is adopted too, for caches hold it, and warned of."""
+        a = self.a
+        a1, a2, _ = self.keys
+        name, ksks, providers, clients, more = a.zones[0]
+        a.zones[0] = (name, ksks, dict(providers, alpha=[a1]), clients, more)
+        self.reload("policy")
+        body = self.done(a.adopt(self.peer(), self.keyset, self.new[1]))
+        [warning] = body[3]
+        self.assertEqual((warning[1], warning[3]), ("adopt", a2.tag))
+        self.assertIn("no provider of the policy lists this ZSK", warning[2])
+        a.zones[0] = (name, ksks, providers, clients, more)
+        self.reload("policy")
+        again = self.done(a.adopt(self.peer(), self.keyset, self.new[1]))
+        self.assertEqual(again, {1: body[1], 2: body[2]})
 
     def test_one_that_is_held_holds_no_other(self):
         """A policy is judged once: when a start finds it again, a zone that
