@@ -4,24 +4,32 @@
 
 #include <string.h>
 
-/* Old entries are removed so often. */
-#define PURGE_SECONDS 600u
-
 enum ksk_err
 ksk_idempotency_begin(struct ksk_idempotency *idempotency,
 	struct ksk_journal *journal, struct ksk_fault *fault)
 {
 	enum ksk_err err;
 
-	*idempotency = (struct ksk_idempotency){.journal = journal};
+	/* The first that is staged removes what has grown old meanwhile. */
+	*idempotency = (struct ksk_idempotency){
+		.journal = journal, .staged = KSK_IDEMPOTENCY_EVERY};
 	err = ksk_journal_statement(journal,
 		"INSERT OR REPLACE INTO idempotency VALUES(?, ?, ?, ?, ?)",
 		&idempotency->put, fault);
 	if (err != KSK_OK)
 		return err;
-	return ksk_journal_statement(journal,
-		"DELETE FROM idempotency WHERE expires <= ?",
+	/* Rows expire in the order of their records, but for steps of the
+	 * clock: the oldest are looked at, twice as many as are added, and never
+	 * all. */
+	err = ksk_journal_statement(journal,
+		"DELETE FROM idempotency WHERE expires <= ? AND record IN"
+		" (SELECT record FROM idempotency ORDER BY record LIMIT 128)",
 		&idempotency->purge, fault);
+	if (err != KSK_OK)
+		return err;
+	return ksk_journal_statement(journal,
+		"DELETE FROM idempotency WHERE record <= ?",
+		&idempotency->bound, fault);
 }
 
 struct row {
@@ -81,6 +89,22 @@ ksk_idempotency_find(struct ksk_idempotency *idempotency,
 	return KSK_OK;
 }
 
+/* What finds no room now is removed the next time. */
+static void
+remove_old(struct ksk_idempotency *idempotency, uint64_t record, uint64_t now)
+{
+	const struct ksk_value old = number(now);
+	const struct ksk_value far = number(record > KSK_IDEMPOTENCY_RECORDS
+			? record - KSK_IDEMPOTENCY_RECORDS
+			: 0);
+
+	if (ksk_journal_stage_row(idempotency->journal, idempotency->purge,
+		    &old, 1) == KSK_OK &&
+		ksk_journal_stage_row(idempotency->journal, idempotency->bound,
+			&far, 1) == KSK_OK)
+		idempotency->staged = 0;
+}
+
 enum ksk_err
 ksk_idempotency_stage(struct ksk_idempotency *idempotency,
 	const uint8_t pin[KSK_PIN_LEN], const uint8_t key[KSK_ID_LEN],
@@ -90,12 +114,13 @@ ksk_idempotency_stage(struct ksk_idempotency *idempotency,
 		bytes(pin, KSK_PIN_LEN), bytes(key, KSK_ID_LEN),
 		bytes(digest, KSK_HASH_LEN),
 		number(now + KSK_IDEMPOTENCY_SECONDS)};
-	const struct ksk_value old = number(now);
+	enum ksk_err err;
 
-	if (now - idempotency->purged >= PURGE_SECONDS &&
-		ksk_journal_stage_row(idempotency->journal, idempotency->purge,
-			&old, 1) == KSK_OK)
-		idempotency->purged = now;
-	return ksk_journal_stage_row(
+	if (idempotency->staged >= KSK_IDEMPOTENCY_EVERY)
+		remove_old(idempotency, record, now);
+	err = ksk_journal_stage_row(
 		idempotency->journal, idempotency->put, values, 5);
+	if (err == KSK_OK && idempotency->staged < KSK_IDEMPOTENCY_EVERY)
+		idempotency->staged++;
+	return err;
 }

@@ -5,7 +5,12 @@
  * bytes under a key that was used are refused. A key is a client's own. What
  * was signed is kept for a day; failures and refusals are not kept: there the
  * request is tried anew.
- * Tests: tests/integration/test_timeline.py
+ *
+ * What is kept is bounded however much is signed in a day: an answer that lies
+ * KSK_IDEMPOTENCY_RECORDS back is forgotten, and each answer takes two records
+ * at least. A request that comes again after that is judged as a new one, and
+ * leaves an intent and a result of its own. Nothing is kept in memory.
+ * Tests: tests/unit/test_idempotency.c, tests/integration/test_timeline.py
  */
 #ifndef KSK_SIGNER_IDEMPOTENCY_H
 #define KSK_SIGNER_IDEMPOTENCY_H
@@ -15,10 +20,18 @@
 /* How long an answer is given again. */
 #define KSK_IDEMPOTENCY_SECONDS 86400u
 
+/* … and after so many records no more: a day of 100,000 zones that are each
+ * signed for three types, several times over; half as many rows, 100 MB. */
+#define KSK_IDEMPOTENCY_RECORDS 2000000u
+
+/* Old rows are removed each time that so many were staged. So many may be
+ * there beyond the bound. */
+#define KSK_IDEMPOTENCY_EVERY 64u
+
 struct ksk_idempotency {
 	struct ksk_journal *journal; /* borrowed */
-	size_t put, purge;           /* its statements */
-	uint64_t purged;             /* when, seconds */
+	size_t put, purge, bound;    /* its statements */
+	uint32_t staged;             /* since old rows were removed */
 };
 
 /* KSK_ERR_IO, KSK_ERR_NO_ROOM with fault. */

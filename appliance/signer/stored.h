@@ -2,7 +2,7 @@
 /*
  * stored - answers as the journal's records hold them, to be given again: a
  * RESULT with the intent that it ends, or an ADOPT.
- * Tests: tests/integration/test_timeline.py
+ * Tests: tests/unit/test_stored.c, tests/integration/test_timeline.py
  */
 #ifndef KSK_SIGNER_STORED_H
 #define KSK_SIGNER_STORED_H
