@@ -110,6 +110,9 @@ struct ksk_load {
 	const struct ksk_zone *zone;       /* … and its entry */
 	const struct ksk_table *old_table; /* the one in force … */
 	const struct ksk_zone *old_zone;   /* … or NULL: not in it */
+	/* Where old_zone is NULL: the providers of zone that were needed, as
+	 * bits, as far as that is known; an entry that was held says nothing. */
+	uint32_t needed;
 	/* With the snapshot that the new policy attests (ksk_history_attested)
 	 * and the waits of the old one, unloaded now, at their ends. */
 	const struct ksk_history *history;
@@ -127,6 +130,11 @@ struct ksk_load {
  */
 bool ksk_rules_judge_load(
 	const struct ksk_load *load, struct ksk_refusals *out_refusals);
+
+/* Returns true if answers signed by a provider of the zone may be in somebody's
+ * hands, by the policy's own waits. */
+bool ksk_rules_needs(const struct ksk_zone *zone,
+	const struct ksk_policy_provider *provider, uint64_t now);
 
 /* Writes the window used when a request has none: inception = now −
  * inception-offset, expiration = inception + validity. */

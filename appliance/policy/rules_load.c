@@ -95,14 +95,25 @@ try_set(struct work *w, enum attempt attempt, struct ksk_refusals *refusals)
 	}
 }
 
-/* Returns true if the provider was needed by the old policy and its waits. */
+bool
+ksk_rules_needs(const struct ksk_zone *zone,
+	const struct ksk_policy_provider *provider, uint64_t now)
+{
+	struct ksk_times times;
+
+	ksk_times_init(&times, zone, NULL, NULL);
+	return ksk_times_needed(&times, provider, now);
+}
+
+/* Returns true if the provider at a place in the zone was needed by the old
+ * policy and its waits. */
 static bool
-was_needed(const struct ksk_load *load, const char *name)
+was_needed(const struct ksk_load *load, uint32_t place, const char *name)
 {
 	struct ksk_times times;
 
 	if (load->old_zone == NULL)
-		return false;
+		return place < 32 && (load->needed & 1u << place) != 0;
 	ksk_times_init(&times, load->old_zone, load->history, NULL);
 	for (uint32_t i = 0; i < load->old_zone->providers.count; i++) {
 		const struct ksk_policy_provider *p =
@@ -197,7 +208,7 @@ check_entering(struct work *w)
 			&t->providers[all.first + i];
 
 		if (!ksk_times_needed(&w->times, p, w->load->now) ||
-			was_needed(w->load, p->name))
+			was_needed(w->load, i, p->name))
 			continue;
 		for (unsigned a = 0; a < 32; a++) {
 			uint64_t from;

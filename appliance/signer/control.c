@@ -26,6 +26,22 @@ is_recorded(struct ksk_signer *signer, const struct ksk_table *table)
 		memcmp(hash, table->hash, sizeof(hash)) == 0;
 }
 
+/* A zone that came to be held after it was attested needs what it needed
+ * before. */
+static enum ksk_err
+stage_needed(struct ksk_signer *signer, uint64_t now)
+{
+	struct ksk_loading *l = &signer->loading;
+	enum ksk_err err = KSK_OK;
+
+	if (!l->needed.known ||
+		memchr(l->next.held, 1, l->next.table.zone_count) != NULL)
+		err = ksk_needed_build(
+			&l->next, &signer->needed, now, &l->needed);
+	return err != KSK_OK ? err
+			     : ksk_needed_keep(signer->journal, &l->needed);
+}
+
 /* Makes a policy's own record durable, when what it says of each zone is. */
 static enum ksk_err
 record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
@@ -44,6 +60,8 @@ record_policy(struct ksk_signer *signer, const struct ksk_inforce *next,
 	/* Tried before, when the disk was full: it stood ready. */
 	if (err == KSK_OK && is_recorded(signer, table))
 		return KSK_OK;
+	if (err == KSK_OK)
+		err = stage_needed(signer, record.time);
 	if (err == KSK_OK)
 		err = ksk_verdict_keep(
 			signer->journal, KSK_VERDICT_IN_FORCE, next);
@@ -81,8 +99,11 @@ enum ksk_err
 ksk_control_first_policy(
 	struct ksk_signer *signer, int fd, struct ksk_fault *fault)
 {
-	enum ksk_err err = ksk_loading_begin(signer, fd, fault);
+	enum ksk_err err = ksk_needed_read(
+		signer->journal, &signer->needed, fault);
 
+	if (err == KSK_OK)
+		err = ksk_loading_begin(signer, fd, fault);
 	if (err == KSK_OK)
 		err = ksk_loading_run_all(signer, fault);
 	if (err == KSK_OK)
@@ -92,6 +113,10 @@ ksk_control_first_policy(
 	while (err == KSK_OK &&
 		(err = record_slice(signer, fault)) == KSK_ERR_AGAIN)
 		err = KSK_OK;
+	/* A journal of before it was kept. */
+	if (err == KSK_OK && !signer->needed.known &&
+		!signer->loading.needed.known)
+		err = stage_needed(signer, ksk_clock_now());
 	/* One that was agreed to before this life is not any more. */
 	if (err == KSK_OK)
 		err = ksk_verdict_drop(signer->journal);

@@ -160,6 +160,9 @@ ksk_load_judge(struct ksk_signer *signer, const struct ksk_inforce *before,
 		return KSK_OK;
 	if (held)
 		load.old_zone = NULL; /* what it says never came into force */
+	if (load.old_zone == NULL)
+		load.needed = ksk_needed_of(
+			&signer->needed, &next->table, load.zone);
 	enum ksk_err err = judge_zone(signer, name, &load, fault);
 	if (err != KSK_ERR_BAD_INPUT || (may_refuse && !same))
 		return err;
@@ -185,6 +188,7 @@ ksk_load_is_held(struct ksk_signer *signer, const struct ksk_zone *zone,
 
 	if (*held == 0)
 		return false;
+	load.needed = ksk_needed_of(&signer->needed, table, zone);
 	ksk_table_zone_name(table, zone, &name);
 	if (judge_zone(signer, &name, &load, &fault) == KSK_OK) {
 		*held = 0;

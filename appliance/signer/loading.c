@@ -66,6 +66,7 @@ ksk_loading_drop(struct ksk_signer *signer)
 	if (l->touched != NULL)
 		ksk_timelines_watch(signer->timelines, NULL, NULL);
 	ksk_inforce_wipe(&l->next);
+	ksk_needed_wipe(&l->needed);
 	free(l->touched);
 	free(l->again);
 	memset(l, 0, sizeof(*l));
@@ -74,8 +75,15 @@ ksk_loading_drop(struct ksk_signer *signer)
 void
 ksk_loading_take(struct ksk_signer *signer, struct ksk_inforce *out)
 {
-	*out = signer->loading.next;
-	memset(&signer->loading.next, 0, sizeof(signer->loading.next));
+	struct ksk_loading *l = &signer->loading;
+
+	*out = l->next;
+	memset(&l->next, 0, sizeof(l->next));
+	if (l->needed.known) {
+		ksk_needed_wipe(&signer->needed);
+		signer->needed = l->needed;
+		memset(&l->needed, 0, sizeof(l->needed));
+	}
 	ksk_loading_drop(signer);
 }
 
@@ -262,6 +270,9 @@ attest_some(struct ksk_signer *signer, struct ksk_fault *fault)
 		if (l->attested == l->next.table.zone_count)
 			return KSK_OK;
 		err = attest_zone(signer, l->attested, fault);
+		if (err == KSK_OK)
+			err = ksk_needed_add(&l->needed, &l->next, l->attested,
+				&signer->needed, ksk_clock_now());
 		if (err != KSK_OK)
 			return err;
 		l->attested++;

@@ -24,6 +24,7 @@
 #define KSK_SIGNER_LOADING_H
 
 #include "appliance/signer/inforce.h"
+#include "appliance/signer/needed.h"
 
 struct ksk_signer;
 
@@ -48,8 +49,9 @@ struct ksk_loading {
 	enum ksk_loading_step step;
 	struct ksk_inforce next; /* of READ and later: whole */
 	struct ksk_inforce_progress reading;
-	struct ksk_name judged; /* the zone of the journal judged last */
-	size_t attested;        /* zones of next that were */
+	struct ksk_name judged;   /* the zone of the journal judged last */
+	size_t attested;          /* zones of next that were … */
+	struct ksk_needed needed; /* … and what it needs of those */
 	/* Zones of next that changed since they were judged: a mark each, and
 	 * their numbers, both owned. NULL: nothing can have changed. */
 	uint8_t *touched;

@@ -346,6 +346,7 @@ stop(struct ksk_signer *signer)
 	ksk_submit_wipe(signer);
 	ksk_office_wipe(&signer->office);
 	ksk_inforce_wipe(&signer->inforce);
+	ksk_needed_wipe(&signer->needed);
 	ksk_keyring_free(&signer->keyring);
 	ksk_tickets_free(&signer->tickets);
 	free(signer->crew.packet);

@@ -17,6 +17,7 @@
 #include "appliance/signer/inforce.h"
 #include "appliance/signer/journal.h"
 #include "appliance/signer/loading.h"
+#include "appliance/signer/needed.h"
 #include "appliance/signer/office.h"
 #include "appliance/signer/outlook.h"
 #include "appliance/signer/submit.h"
@@ -46,6 +47,7 @@ struct ksk_signer {
 	struct ksk_keyring *keyring;
 	struct ksk_crew crew;
 	struct ksk_inforce inforce;
+	struct ksk_needed needed; /* by it */
 	/* a policy on its way into force: loading.h */
 	struct ksk_loading loading;
 	bool preparing; /* it is kskd's, which waits for the verdict … */

@@ -470,6 +470,29 @@ class Adoption(Base):
         again = self.done(a.adopt(self.peer(), self.keyset, self.new[1]))
         self.assertEqual(again, {1: body[1], 2: body[2]})
 
+    def test_a_policy_edited_while_kskd_is_stopped(self):
+        """What it needs was needed before: it holds no zone whose keys are
+        not covered yet. A provider that it makes serving does."""
+        a = self.a
+        self.done(a.adopt(self.peer(), self.keyset, self.new[1]))
+        self.assertEqual(a.stop(), 0)
+        a.write_policy()
+        a.start()
+        self.done(a.sign(self.peer(), self.zone, self.keys))
+        self.assertEqual(a.log_lines("zone-held"), [])
+        self.assertEqual(a.stop(), 0)
+        name, ksks, providers, clients, more = a.zones[0]
+        late = ap.Zsk(a.path("late"), self.zone)
+        a.zones[0] = (name, ksks, dict(providers, gamma=[late]), clients, more)
+        a.write_policy()
+        a.start(ready=False)
+        ap.wait_for(self.answers, 20)
+        held = a.sign(self.peer(), self.zone, self.keys + [late])
+        self.assertEqual(held[2], ap.NOT_READY)
+        self.assertIn("zsk-coverage", held[5])
+        self.assertIn("joining", held[5])
+        self.assertEqual(a.stop(), 0)
+
     def test_one_that_is_held_holds_no_other(self):
         """A policy is judged once: when a start finds it again, a zone that
         could go over to it is signed, whatever another one's past says."""
