@@ -166,6 +166,17 @@ add_document(struct ksk_text *text, const struct ksk_record *record)
 }
 
 static void
+add_reset(struct ksk_text *text, const struct ksk_record *record)
+{
+	if (record->has_reset)
+		ksk_text_add(text,
+			"  serial of provider %s: %" PRIu64
+			", set back to %" PRIu64 "\n",
+			record->reset.provider, record->reset.before,
+			record->reset.after);
+}
+
+static void
 add_announced(struct ksk_text *text, const struct ksk_record *record)
 {
 	const struct ksk_announced *announced = &record->announced;
@@ -226,6 +237,7 @@ ksk_record_add_text(struct ksk_text *text, const struct ksk_record *record,
 	add_counted(text, record);
 	add_pruned(text, record);
 	add_announced(text, record);
+	add_reset(text, record);
 	add_document(text, record);
 	if (record->text != NULL)
 		ksk_text_add(text, "  text: %s\n", record->text);
@@ -439,6 +451,12 @@ set_fields(json_t *object, const struct ksk_record *record)
 	set_counted(object, record);
 	set_pruned(object, record);
 	set_announced(object, record);
+	if (record->has_reset)
+		set(object, "reset",
+			json_pack("{s:s, s:o, s:o}", "provider",
+				record->reset.provider, "before",
+				json_number(record->reset.before), "after",
+				json_number(record->reset.after)));
 	if (record->has_document)
 		set_document(object, record);
 	if (record->text != NULL)

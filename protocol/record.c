@@ -30,6 +30,7 @@ enum {
 	FIELD_PRUNED = 18,
 	FIELD_ANNOUNCED = 19,
 	FIELD_DOCUMENT = 20,
+	FIELD_RESET = 21,
 };
 
 const char *
@@ -193,6 +194,21 @@ put_document(struct ksk_cbor_out *out, const struct ksk_record *record)
 			out, ksk_span_of(record->operator[i], KSK_PIN_LEN));
 }
 
+static void
+put_reset(struct ksk_cbor_out *out, const struct ksk_record *record)
+{
+	if (!record->has_reset)
+		return;
+	ksk_cbor_out_uint(out, FIELD_RESET);
+	ksk_cbor_out_map(out, 3);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_text(out, record->reset.provider);
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_uint(out, record->reset.before);
+	ksk_cbor_out_uint(out, 3);
+	ksk_cbor_out_uint(out, record->reset.after);
+}
+
 static size_t
 count_fields(const struct ksk_record *record)
 {
@@ -203,7 +219,7 @@ count_fields(const struct ksk_record *record)
 		record->has_owner + record->has_attested + record->has_waits +
 		(record->proven_count > 0) + record->has_counted +
 		record->has_pruned + record->has_announced +
-		record->has_document;
+		record->has_document + record->has_reset;
 }
 
 static void
@@ -266,6 +282,7 @@ ksk_record_write(const struct ksk_record *record, struct ksk_buf *out)
 	put_pruned(&c, record);
 	put_announced(&c, record);
 	put_document(&c, record);
+	put_reset(&c, record);
 	if (c.err != KSK_OK)
 		out->len = before;
 	return c.err;

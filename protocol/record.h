@@ -69,6 +69,12 @@ struct ksk_announced {
 	struct ksk_span document; /* KSK_ANNOUNCEMENT_MAX at most */
 };
 
+/* A provider's serial that operators set back. */
+struct ksk_reset {
+	char provider[KSK_LABEL_CAP];
+	uint64_t before, after; /* after < before */
+};
+
 /* What each field is for depends on kind; has_… says which are there. All
  * spans are borrowed. */
 struct ksk_record {
@@ -116,6 +122,8 @@ struct ksk_record {
 	uint8_t document[KSK_HASH_LEN];
 	size_t operator_count;
 	uint8_t operator[KSK_OPERATOR_COUNT_MAX][KSK_PIN_LEN];
+	bool has_reset;
+	struct ksk_reset reset; /* of an ACCEPT */
 };
 
 /* Appends the one encoding. KSK_ERR_NO_ROOM: KSK_RECORD_MAX always suffices. */

@@ -29,6 +29,7 @@ static const struct ksk_cbor_field RECORD[] = {
 	{18, false, "pruned"},
 	{19, false, "announced"},
 	{20, false, "document"},
+	{21, false, "reset"},
 };
 
 static const struct ksk_cbor_field POLICY[] = {
@@ -246,6 +247,30 @@ read_document(struct ksk_cbor_in *in, struct ksk_record *out)
 	}
 }
 
+static const struct ksk_cbor_field RESET[] = {
+	{1, true, "provider"},
+	{2, true, "before"},
+	{3, true, "after"},
+};
+
+static void
+read_reset(struct ksk_cbor_in *in, struct ksk_record *out)
+{
+	struct ksk_reset *reset = &out->reset;
+	uint64_t key;
+
+	out->has_reset = true;
+	ksk_cbor_in_map(in, RESET, KSK_FIELD_COUNT(RESET));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		if (key == 1)
+			ksk_cbor_in_text(in, 1, reset->provider, KSK_LABEL_CAP);
+		else if (key == 2)
+			reset->before = ksk_cbor_in_uint(in, UINT64_MAX);
+		else
+			reset->after = ksk_cbor_in_uint(in, UINT64_MAX);
+	}
+}
+
 /* Fields 1 to 3: every record has them. */
 static void
 read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
@@ -327,6 +352,9 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		break;
 	case 20:
 		read_document(in, out);
+		break;
+	case 21:
+		read_reset(in, out);
 		break;
 	default:
 		read_head(in, key, out);

@@ -309,7 +309,7 @@ ksk_announce_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 enum ksk_err
 ksk_announce_reset_serial(struct ksk_signer *signer,
 	const struct ksk_name *zone, const char *provider, uint64_t serial,
-	struct ksk_fault *fault)
+	uint64_t *out_before, struct ksk_fault *fault)
 {
 	struct ksk_timeline *timeline = NULL;
 	size_t at = 0;
@@ -338,6 +338,7 @@ ksk_announce_reset_serial(struct ksk_signer *signer,
 		ksk_fault_set(fault, "too much is staged");
 		return KSK_ERR_NO_ROOM;
 	}
+	*out_before = timeline->announced[at].serial;
 	timeline->announced[at].serial = serial;
 	ksk_announced_stage(signer->timelines, timeline, at, "");
 	return KSK_OK;

@@ -24,8 +24,8 @@ void ksk_announce_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
  * stands. For whoever keeps the record that says so: call it right before
  * ksk_journal_stage of that record, when ksk_announced_has_room; the row is
  * written in the same transaction, and only then it counts.
- * serial: lower than the present one; older announcements that have not
- * expired can be brought again if they are above it.
+ * serial: lower than the present one, which out_before is; older announcements
+ * that have not expired can be brought again if they are above it.
  * KSK_ERR_NOT_FOUND: the provider has announced nothing for this zone.
  * KSK_ERR_BAD_INPUT: serial is not lower. KSK_ERR_NO_ROOM: commit first.
  * KSK_ERR_MALFORMED, KSK_ERR_IO: the zone's timeline can't be read. All with
@@ -33,6 +33,6 @@ void ksk_announce_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
  */
 KSK_MUST_USE enum ksk_err ksk_announce_reset_serial(struct ksk_signer *signer,
 	const struct ksk_name *zone, const char *provider, uint64_t serial,
-	struct ksk_fault *fault);
+	uint64_t *out_before, struct ksk_fault *fault);
 
 #endif

@@ -284,8 +284,12 @@ stage_authorise(struct ksk_signer *signer, struct ksk_record *record)
 	if (a->act == KSK_ACT_SERIAL) {
 		record->has_owner = true;
 		record->owner = zone_of(a);
-		err = ksk_announce_reset_serial(
-			signer, &record->owner, a->provider, a->serial, &fault);
+		record->has_reset = true;
+		record->reset.after = a->serial;
+		ksk_text_copy(record->reset.provider,
+			sizeof(record->reset.provider), a->provider);
+		err = ksk_announce_reset_serial(signer, &record->owner,
+			a->provider, a->serial, &record->reset.before, &fault);
 		if (err != KSK_OK)
 			return err;
 	}

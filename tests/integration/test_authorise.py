@@ -3,6 +3,9 @@
 nobody alone: a doubted clock, a journal put back from a copy; also while the
 token is down and the frontend is busy.
 """
+import contextlib
+import hashlib
+import json
 import os
 import shutil
 import sys
@@ -91,6 +94,40 @@ class Held(unittest.TestCase):
         return self.a.submit_text(q.AUTHORISE, text, names)
 
 
+    @contextlib.contextmanager
+    def worst_times(self):
+        """The token is away, and clients ask as much as they can."""
+        a, over, served = self.a, threading.Event(), []
+        os.rename(a.path("tokens"), a.path("away"))
+        for pid in a.children()["kskd-token"]:
+            os.kill(pid, 9)
+        ap.wait_for(lambda: self.state() != 0)
+
+        def load():
+            with a.peer("auto") as p:
+                while not over.is_set():
+                    for _ in range(32):
+                        p.send(ap.STATUS)
+                    for _ in range(32):
+                        p.receive()
+                    served.append(32)
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for t in threads:
+            t.start()
+        try:
+            yield
+        finally:
+            over.set()
+            for t in threads:
+                t.join()
+        self.assertGreater(sum(served), 0)
+
+    def signs_again(self):
+        os.rename(self.a.path("away"), self.a.path("tokens"))
+        ap.wait_for(lambda: self.state() == 0, 20)
+        self.assertEqual(self.sign()[2], ap.DONE)
+
+
 class Clock(Held):
     def hold(self):
         self.clock.set(seconds=2 * 3600)  # a jump, and boot time stays
@@ -132,44 +169,19 @@ class Clock(Held):
         a.wait_up()
 
     def test_token_down_and_frontend_busy(self):
-        a = self.a
-        os.rename(a.path("tokens"), a.path("away"))
-        for pid in a.children()["kskd-token"]:
-            os.kill(pid, 9)
-        ap.wait_for(lambda: self.state() == TOKEN_DOWN)
-        self.clock.set(seconds=2 * 3600)
-        ap.wait_for(lambda: self.state() == CLOCK_HOLD)
-        over = threading.Event()
-        served = []
-
-        def load():
-            with a.peer("auto") as p:
-                while not over.is_set():
-                    for _ in range(32):
-                        p.send(ap.STATUS)
-                    for _ in range(32):
-                        p.receive()
-                    served.append(32)
-        threads = [threading.Thread(target=load) for _ in range(4)]
-        for t in threads:
-            t.start()
-        try:
+        with self.worst_times():
+            self.clock.set(seconds=2 * 3600)
+            ap.wait_for(lambda: self.state() == CLOCK_HOLD)
             self.done(self.authorise(self.text("accept-clock")))
             ap.wait_for(lambda: self.state() == TOKEN_DOWN)
-        finally:
-            over.set()
-            for t in threads:
-                t.join()
-        self.assertGreater(sum(served), 0)
-        os.rename(a.path("away"), a.path("tokens"))
-        ap.wait_for(lambda: self.state() == 0, 20)
-        self.assertEqual(self.sign()[2], ap.DONE)
+        self.signs_again()
 
 
 class Journal(Held):
     anchor = True
 
-    def test_operators_end_it(self):
+    def put_back(self):
+        """An older journal is put back from a copy."""
         a = self.a
         folder = a.path("state/journal")
         self.assertEqual(self.sign()[2], ap.DONE)
@@ -187,7 +199,10 @@ class Journal(Held):
         a.start(ready=False)
         a.wait_up(state=RESTORED)
         self.assertEqual(self.sign()[2], ap.NOT_READY)
-        stands = a.show()
+
+    def test_operators_end_it(self):
+        self.put_back()
+        stands = self.a.show()
         self.accept(f"accept-restore {stands[6].hex()} {stands[7]} "
                     f"{stands[8].hex()} {q.later(9 * DAY)}")
         text = self.text("accept-restore")
@@ -200,6 +215,20 @@ class Journal(Held):
         self.assertEqual(self.sign()[2], ap.DONE)
         self.refused(self.authorise(text), "authorise")
 
+    def test_token_down_and_frontend_busy(self):
+        self.put_back()
+        with self.worst_times():
+            self.assertEqual(self.state(), RESTORED)
+            text = self.text("accept-restore")
+            self.refused(self.authorise(text, ["carl"]), "quorum")
+            self.done(self.authorise(text))
+            ap.wait_for(lambda: self.state() == TOKEN_DOWN)
+        self.signs_again()
+        # For good: also over a restart.
+        self.a.stop()
+        self.a.start()
+        self.assertEqual(self.sign()[2], ap.DONE)
+
 
 class Serial(Held):
     """A provider that lost its counter announces again."""
@@ -210,6 +239,10 @@ class Serial(Held):
         self.provider = Signer(a.dir, "gamma")
         self.zsk = ap.Zsk(a.path("zsk9"), ZONE)
         a.add_client("carrier", may="announce")
+        out = self.ctl("enroll", "--name", "ctl", "--appliance",
+                       f"127.0.0.1:{a.port}", "--server-pin", a.server_pin)
+        a.clients["ctl"] = (out.split("pin: ")[1].split(",")[0],
+                            "read, journal")
         zone = list(a.zones[0])
         zone[3] = ("auto", "carrier")
         a.zones[0] = tuple(zone)
@@ -219,6 +252,10 @@ class Serial(Held):
             "joining, source: announced, max-keys: 2, certificate: "
             f"\"{self.provider.yaml}\"}}\n")
         self.done(a.submit_text(q.POLICY, self.second, ["anna", "bert"]))
+
+    def ctl(self, *argv):
+        return ap.sh(os.path.join(ap.BUILD, "kskctl"), "--config",
+                     self.a.path("profile"), *argv).out
 
     def announce(self, serial):
         text = (f"kind: announcement\nzone: {ZONE}\nprovider: gamma\n"
@@ -244,12 +281,41 @@ class Serial(Held):
         self.refused(self.authorise(text, ["anna"]), "quorum")
         self.refused(self.announce(7), "serial")
         self.done(self.authorise(text))
+        self.is_recorded()
         self.refused(self.announce(3), "serial")
         self.done(self.announce(7))
         self.refused(self.authorise(text), "authorise")
         self.a.stop()
         self.a.start()
         self.refused(self.announce(7 - 1), "serial")
+
+    def test_token_down_and_frontend_busy(self):
+        self.done(self.announce(1000))
+        with self.worst_times():
+            self.done(self.authorise(self.text(
+                "reset-serial", zone=ZONE, provider="gamma", serial=3)))
+            self.done(self.announce(7))
+        self.signs_again()
+
+    def is_recorded(self):
+        """The journal tells the whole act: what, by whom, on which paper."""
+        with open(self.a.path("document.cms"), "rb") as f:
+            paper = hashlib.sha256(f.read()).hexdigest()
+        export = self.a.path("journal.ksk")
+        self.ctl("journal", "export", "--out", export)
+        record = [json.loads(x) for x in self.ctl(
+            "--json", "journal", "show", export).splitlines()][-1]
+        self.assertEqual((record["kind"], record["zone"]), ("accept", ZONE))
+        self.assertEqual(record["reset"], {"provider": "gamma",
+                                           "before": 1000, "after": 3})
+        pins = {self.a.ops[n].pin for n in ("bert", "carl")}
+        self.assertEqual(record["document"]["hash"], paper)
+        self.assertEqual(set(record["document"]["operators"]), pins)
+        said = self.ctl("journal", "show", export)[-800:]
+        for words in (f"accept {ZONE}", "serial of provider gamma: 1000, set "
+                      "back to 3", f"document: {paper}",
+                      *(f"signed by: {pin}" for pin in pins)):
+            self.assertIn(words, said)
 
 
 if __name__ == "__main__":

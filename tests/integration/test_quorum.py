@@ -245,6 +245,17 @@ class Ends(House):
         a.reload()
         ap.wait_for(lambda: a.log_lines("reload-refused"))
         self.assertIn("bootstrap-clients", a.log_text())
+        # Nor does one change who may say what the policy is: the line says
+        # which key takes a restart, and what operators signed stays.
+        a.write_policy(text)
+        a.quorum_config(authority="{mode: file}",
+                        policy=f'"{a.path("etc/policy.yaml")}"',
+                        **{"bootstrap-clients": None})
+        a.reload()
+        line = ap.wait_for(lambda: [x for x in a.log_lines("reload-refused")
+                                    if "authority.mode" in x])[0]
+        self.assertIn("takes a restart", line)
+        self.stands(text)
         a.quorum_config()
         self.kill("kskd-signer")
         self.wait_signs()

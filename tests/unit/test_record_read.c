@@ -84,6 +84,9 @@ make_full(void)
 	memset(r.document, 5, sizeof(r.document));
 	r.operator_count = 2;
 	memset(r.operator, 6, 2 * sizeof(r.operator[0]));
+	r.has_reset = true;
+	r.reset = (struct ksk_reset){
+		.provider = "gamma", .before = 1000, .after = 3};
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
@@ -172,6 +175,10 @@ test_fields_come_back(void **state)
 	assert_int_equal(got.document[31], 5);
 	assert_int_equal(got.operator_count, 2);
 	assert_int_equal(got.operator[1][31], 6);
+	assert_true(got.has_reset);
+	assert_string_equal(got.reset.provider, "gamma");
+	assert_int_equal(got.reset.before, 1000);
+	assert_int_equal(got.reset.after, 3);
 	assert_returns(&want);
 }
 
@@ -209,7 +216,7 @@ static void
 test_every_field_alone_returns(void **state)
 {
 	(void)state;
-	for (unsigned without = 0; without < 20; without++) {
+	for (unsigned without = 0; without < 21; without++) {
 		struct ksk_record r = make_full();
 		r.has_pin = without != 0;
 		r.has_rrset = without != 1;
@@ -231,6 +238,7 @@ test_every_field_alone_returns(void **state)
 		r.has_announced = without != 17;
 		r.has_document = without != 18;
 		r.operator_count = without != 19 ? KSK_OPERATOR_COUNT_MAX : 0;
+		r.has_reset = without != 20;
 		assert_returns(&r);
 	}
 }

@@ -334,24 +334,26 @@ a_serial_begins_anew(void **state)
 	struct ksk_signer *signer = calloc(1, sizeof(*signer));
 	struct ksk_fault fault = {""};
 	const struct ksk_history_announced *entry;
+	uint64_t before = 9;
 
 	(void)state;
 	assert_non_null(signer);
 	signer->journal = t.journal;
 	signer->timelines = t.timelines;
-	assert_int_equal(
-		ksk_announce_reset_serial(signer, &t.zone, "alpha", 0, &fault),
+	assert_int_equal(ksk_announce_reset_serial(
+				 signer, &t.zone, "alpha", 0, &before, &fault),
 		KSK_ERR_NOT_FOUND);
 	say("alpha", 7, 10, 2);
 	take();
-	assert_int_equal(
-		ksk_announce_reset_serial(signer, &t.zone, "alpha", 7, &fault),
+	assert_int_equal(ksk_announce_reset_serial(
+				 signer, &t.zone, "alpha", 7, &before, &fault),
 		KSK_ERR_BAD_INPUT);
 	assert_non_null(strstr(fault.text, "lower"));
 	assert_int_equal(ksk_journal_staged(t.journal), 0);
-	assert_int_equal(
-		ksk_announce_reset_serial(signer, &t.zone, "alpha", 3, &fault),
+	assert_int_equal(ksk_announce_reset_serial(
+				 signer, &t.zone, "alpha", 3, &before, &fault),
 		KSK_OK);
+	assert_int_equal(before, 7);
 	assert_int_equal(ksk_journal_commit(t.journal, &fault), KSK_OK);
 	free(signer);
 	reopen();
