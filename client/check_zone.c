@@ -168,13 +168,16 @@ check_address(struct ksk_check_zone *z,
 	json_t *faults = json_array(), *fault;
 	size_t i;
 
-	(void)ksk_served_compare(served, z->want, faults);
+	(void)ksk_served_compare(served, z->want, provider->own_ksk, faults);
 	json_array_foreach(faults, i, fault)
 		ksk_check_add(z, KSK_CHECK_CRITICAL, provider->name,
 			served->address, "%s", json_string_value(fault));
 	json_decref(faults);
 	if (served->reached) {
 		ksk_check_journal(z, provider->name, served);
+		if (provider->own_ksk)
+			check_data(z, provider->name, served->address,
+				&served->answer[KSK_AT_DNSKEY], "DNSKEY");
 		check_data(z, provider->name, served->address,
 			&served->answer[KSK_AT_SOA], "SOA");
 		check_ns(z, provider, served->address);

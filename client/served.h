@@ -49,12 +49,15 @@ void ksk_served_free(struct ksk_served_list *served);
 /*
  * Compares what an address serves with what must be served.
  * want: KSK_SIGNED_COUNT sets; one that is not there must not be served.
+ * own_ksk: the provider signs these sets itself (RFC 8901 2.1.2): our KSKs and
+ * our RRSIGs may be missing, an RRSIG by a key of its own must be there, and
+ * the TTL may be lower.
  * faults: a list of texts, appended to.
  * Returns true if all is as it must be. An RRSIG beside ours is right if
  * ksk_signed_by_another says so.
  */
 bool ksk_served_compare(const struct ksk_served *served,
-	const struct ksk_signed *want, json_t *faults);
+	const struct ksk_signed *want, bool own_ksk, json_t *faults);
 
 /* A key that signs zone data, as an RRSIG names it. */
 struct ksk_active {

@@ -299,6 +299,19 @@ find_provider(const struct ksk_sync_doc *doc, unsigned count, const char *name)
 }
 
 static enum ksk_err
+take_own_ksk(const struct load *l, const char *at, const char *value,
+	struct ksk_sync_provider *to)
+{
+	char path[PATH_CAP];
+
+	to->own_ksk = value != NULL && strcmp(value, "yes") == 0;
+	if (value == NULL || to->own_ksk || strcmp(value, "no") == 0)
+		return KSK_OK;
+	(void)snprintf(path, sizeof(path), "%s.own-ksk", at);
+	return bad(l, path, "it is yes or no");
+}
+
+static enum ksk_err
 take_provider(const struct load *l, unsigned i)
 {
 	const struct ksk_sync_doc_provider *from = &l->doc->providers[i];
@@ -321,6 +334,8 @@ take_provider(const struct load *l, unsigned i)
 	to->has_tsig = from->tsig != NULL;
 	if (err == KSK_OK && to->has_tsig)
 		err = take_tsig(l, path, from->tsig, &to->tsig);
+	if (err == KSK_OK)
+		err = take_own_ksk(l, at, from->own_ksk, to);
 	if (err == KSK_OK)
 		err = take_gather(l, at, from->gather, to);
 	if (err == KSK_OK)

@@ -46,6 +46,7 @@ struct ksk_sync_provider {
 	const char *name; /* the policy's */
 	unsigned server_count;
 	struct ksk_endpoint server[KSK_SYNC_SERVER_MAX];
+	bool own_ksk; /* it signs DNSKEY itself, as a co-signer */
 	bool has_tsig;
 	struct ksk_tsig tsig; /* for questions */
 	enum ksk_gather_by gather;

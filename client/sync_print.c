@@ -67,10 +67,14 @@ add_refusals(const struct ksk_sync_run *run, struct ksk_text *text)
 		json_array_foreach(list, i, one)
 		{
 			json_t *tag = json_object_get(one, "key-tag");
+			json_t *whose = json_object_get(one, "provider");
 
 			ksk_text_add(text, "  refused: %s: %s: ", type,
 				json_string_value(
 					json_object_get(one, "rule")));
+			if (json_is_string(whose))
+				ksk_text_add(
+					text, "%s: ", json_string_value(whose));
 			if (tag != NULL)
 				ksk_text_add(text,
 					"key %" JSON_INTEGER_FORMAT ": ",

@@ -48,6 +48,7 @@ static const cyaml_schema_field_t provider_fields[] = {
 	TEXT("name", REQ, struct ksk_sync_doc_provider, name),
 	LIST("servers", REQ, struct ksk_sync_doc_provider, servers, text_value,
 		1, KSK_SYNC_SERVER_MAX),
+	TEXT("own-ksk", OPT, struct ksk_sync_doc_provider, own_ksk),
 	TEXT("tsig", OPT, struct ksk_sync_doc_provider, tsig),
 	CYAML_FIELD_MAPPING_PTR("gather", REQ, struct ksk_sync_doc_provider,
 		gather, gather_fields),

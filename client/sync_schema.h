@@ -37,6 +37,7 @@ struct ksk_sync_doc_provider {
 	char *name;
 	char **servers;
 	unsigned servers_count;
+	char *own_ksk;
 	char *tsig;
 	struct ksk_sync_doc_gather *gather;
 	struct ksk_sync_doc_deliver *deliver;

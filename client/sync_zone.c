@@ -69,7 +69,8 @@ compare(const struct ksk_sync_run *run, struct ksk_sync_member *member)
 		const struct ksk_served *one = &member->served.list[i];
 		json_t *faults = json_array();
 
-		right &= ksk_served_compare(one, run->want, faults);
+		right &= ksk_served_compare(
+			one, run->want, member->provider->own_ksk, faults);
 		(void)json_array_append_new(member->servers,
 			json_pack("{s:s, s:o}", "address", one->address,
 				"faults", faults));

@@ -99,8 +99,8 @@ known_algorithms(const struct ksk_case *c)
 	return out;
 }
 
-/* The least, over the provider's ZSKs of an algorithm in the newest set, of
- * the moment from which its data is signed with it. */
+/* The least, over the provider's ZSKs and CSKs of an algorithm in the newest
+ * set, of the moment from which its data is signed with it. */
 static uint64_t
 signs_from(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
 {
@@ -116,8 +116,7 @@ signs_from(const struct ksk_case *c, uint32_t provider, unsigned algorithm)
 
 		if (ksk_times_key(&c->past, key)->sha256.algorithm !=
 				algorithm ||
-			!ksk_times_is_zsk(&c->past, c->table, key) ||
-			ksk_times_owner(&c->past, c->table, key).provider !=
+			ksk_times_data_key_of(&c->past, c->table, key) !=
 				provider)
 			continue;
 		from = ksk_times_cov(&c->past, key);

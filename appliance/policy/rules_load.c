@@ -127,8 +127,8 @@ was_needed(const struct ksk_load *load, uint32_t place, const char *name)
 	return false;
 }
 
-/* Finds the provider's ZSK of an algorithm in the set in effect that is the
- * first in every cache. Returns since when; KSK_NEVER if there is none. */
+/* Finds the provider's ZSK or CSK of an algorithm in the set in effect that is
+ * the first in every cache. Returns since when; KSK_NEVER if there is none. */
 static uint64_t
 covered_from(const struct work *w, uint32_t provider, unsigned algorithm,
 	uint32_t *out_tag)
@@ -144,8 +144,8 @@ covered_from(const struct work *w, uint32_t provider, unsigned algorithm,
 		uint64_t cov;
 
 		if (ds->algorithm != algorithm ||
-			ksk_times_owner(&w->times, w->load->table, key)
-					.provider != provider)
+			ksk_times_data_key_of(&w->times, w->load->table, key) !=
+				provider)
 			continue;
 		cov = ksk_times_cov(&w->times, key);
 		if (*out_tag != KSK_NO_TAG && cov >= least)

@@ -223,15 +223,14 @@ algorithms_in_effect(const struct ksk_table *table,
 		return 0;
 	for (uint32_t i = 0; i < w.answer->content.count; i++) {
 		uint32_t key = w.member[i].key;
-		struct ksk_owner owner = ksk_times_owner(past, table, key);
+		uint32_t whose = ksk_times_data_key_of(past, table, key);
 		uint32_t bit = bit_of(
 			ksk_times_key(past, key)->sha256.algorithm);
 
-		if (!ksk_times_is_zsk(past, table, key))
-			continue;
-		out |= bit;
-		if (owner.provider != KSK_NOBODY)
-			has[owner.provider - all.first] |= bit;
+		if (ksk_times_is_zsk(past, table, key))
+			out |= bit;
+		if (whose != KSK_NOBODY)
+			has[whose - all.first] |= bit;
 	}
 	for (uint32_t i = 0; i < all.count; i++) {
 		if (ksk_times_needed(

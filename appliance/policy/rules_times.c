@@ -5,6 +5,8 @@
  */
 #include "appliance/policy/rules_times.h"
 
+#include <string.h>
+
 static uint64_t
 later(uint64_t a, uint64_t b)
 {
@@ -172,6 +174,40 @@ ksk_times_is_zsk(const struct ksk_times *times, const struct ksk_table *table,
 			return false;
 	}
 	return true;
+}
+
+static uint32_t
+find_provider(const struct ksk_times *times, const struct ksk_table *table,
+	const char *name)
+{
+	struct ksk_run all = times->zone->providers;
+
+	for (uint32_t i = 0; i < all.count; i++) {
+		if (strcmp(table->providers[all.first + i].name, name) == 0)
+			return all.first + i;
+	}
+	return KSK_NOBODY;
+}
+
+uint32_t
+ksk_times_data_key_of(const struct ksk_times *times,
+	const struct ksk_table *table, uint32_t key)
+{
+	const struct ksk_history_key *k = ksk_times_key(times, key);
+	struct ksk_run all = times->zone->cosigners;
+
+	for (uint32_t i = 0; i < all.count; i++) {
+		const struct ksk_policy_cosigner *co =
+			&table->cosigners[all.first + i];
+
+		if (ksk_times_key_is(k, &co->ds))
+			return co->csk != 0
+				? find_provider(times, table, co->provider)
+				: KSK_NOBODY;
+	}
+	return ksk_times_is_zsk(times, table, key)
+		? ksk_times_owner(times, table, key).provider
+		: KSK_NOBODY;
 }
 
 void

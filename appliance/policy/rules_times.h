@@ -123,6 +123,11 @@ struct ksk_owner ksk_times_owner(const struct ksk_times *times,
 bool ksk_times_is_zsk(const struct ksk_times *times,
 	const struct ksk_table *table, uint32_t key);
 
+/* Whose zone data a key signs by the policy: a provider's ZSK, or its CSK among
+ * the co-signers. Index into table.providers, or KSK_NOBODY. */
+uint32_t ksk_times_data_key_of(const struct ksk_times *times,
+	const struct ksk_table *table, uint32_t key);
+
 /* prior(N): which answers a candidate follows. Filled once, asked for each
  * answer of a walk. */
 struct ksk_prior {

@@ -16,7 +16,7 @@ import dns.rrset
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from servers import (  # noqa: E402,F401
     ADDRESS, ALGORITHM, ALGORITHMS, APEX, DS_TTL, KEY_TTL, NAMES, TTL, ZONE,
-    Bind, Key, KeyFolder, Knot, Pdns, Provider, Server, Static, ap, eventually,
+    Bind, Key, KeyFolder, Knot, Own, Pdns, PdnsLive, Provider, Server, Static, ap, eventually,
     free_port, read, sh, write, zone_text)
 from world import Parent, Prober, Resolver, Watch  # noqa: E402,F401
 
@@ -45,6 +45,7 @@ class Bench:
         self.states = {}  # provider: joining or leaving in the policy
         self.ksk = []     # [(label, more of its entry)]
         self.more = {}    # more keys of the zone in the policy
+        self.others = []  # keys of co-signers at the parent
 
     def __enter__(self):
         try:
@@ -73,8 +74,10 @@ class Bench:
             provider.prepare()
             self.providers.append(provider)
             setattr(self, name, provider)
-            self.state[name] = [f'{{ds: "{k.ds}"}}' for k in provider.keys()]
+            self.state[name] = [f'{{ds: "{k.ds}"}}' for k in provider.zsks()]
         self.add_ksk("ksk1")
+        self.cosign([k for p in self.providers for k in p.seps()
+                     if p.name in self.states])
         self.write_policy()
         self.write_sync()
         self.a.start()
@@ -88,6 +91,18 @@ class Bench:
         self.a.add_ksk(ZONE, label, number, *bits)
         self.ksk.append((label, more))
         return ap.key_tag(self.a.ksks[label])
+
+    def cosign(self, absent=()):
+        """The co-signers of the policy are the KSKs and CSKs that providers
+        have. absent: keys that CDS does not name."""
+        tags = {k.tag for k in absent}
+        found = [
+            f'{{provider: {p.name}, role: {p.ROLE}, ds: "{k.ds}", in-parent: '
+            f"{'no' if k.tag in tags else 'yes'}}}"
+            for p in self.providers for k in p.seps()]
+        self.more["co-signers"] = f"[{', '.join(found)}]" if found else None
+        self.others = [k for p in self.providers for k in p.seps()
+                       if k.tag not in tags]
 
     def ds(self, label="ksk1"):
         return ap.ds_text(ZONE, self.a.ksks[label])
@@ -162,10 +177,11 @@ appliances:
         self.parent.start()
         self.write_sync()
 
-    def cross_validate(self, source, data, labels=("ksk1",)):
+    def cross_validate(self, source, data, labels=("ksk1",), more=()):
         """The keys that one provider serves validate the data of another.
         -> None or what is wrong"""
-        anchor = {dns.rdata.from_text("IN", "DS", self.ds(x)) for x in labels}
+        anchor = {dns.rdata.from_text("IN", "DS", x)
+                  for x in [*[self.ds(x) for x in labels], *more]}
         try:
             keys = rrsigs = None
             for rrset in source.ask(APEX, "DNSKEY").answer:

@@ -93,6 +93,7 @@ class Key:
     def __init__(self, line, base=""):
         self.base = base
         self.rdata = ap.dnskey_rdata(line)
+        self.sep = self.rdata[1] & 1 != 0
         self.tag = ap.key_tag(self.rdata)
         self.ds = ap.ds_text(ZONE, self.rdata)
 
@@ -173,6 +174,7 @@ class Server:
 class Provider(Server):
     """What `sync` needs to know of it: sync(). new_zsk makes a key, activate
     starts and ends signing with keys, forget offers one no longer."""
+    ROLE = None  # ksk or csk: it signs DNSKEY itself (RFC 8901 2.1.2)
 
     def enter(self, algorithm):
         """A ZSK of another algorithm; it may sign before it is shared."""
@@ -190,8 +192,16 @@ class Provider(Server):
 
     def entry(self):
         gather, deliver = self.sync()
+        own = "    own-ksk: yes\n" if self.ROLE else ""
         return (f"  - name: {self.name}\n    servers: [\"{self.address}\"]\n"
-                f"    gather: {gather}\n    deliver: {deliver}\n")
+                f"    gather: {gather}\n    deliver: {deliver}\n{own}")
+
+    def zsks(self):
+        return [k for k in self.keys() if not k.sep]
+
+    def seps(self):
+        """Its own KSKs or CSKs."""
+        return [k for k in self.keys() if k.sep]
 
 
 class Knot(Provider):
@@ -412,13 +422,14 @@ sed "s/ hostmaster [0-9]* / hostmaster $serial /" zone.db >in.zone
 [ ! -e dnskey.zone ] || cat dnskey.zone >>in.zone
 dnssec-signzone -q -P -x -o {zone} -K keys -f out.zone in.zone $(cat active) \\
 	>sign.log 2>&1
-[ ! -e rrsig.zone ] || cat rrsig.zone >>out.zone
+{append}[ ! -e rrsig.zone ] || cat rrsig.zone >>out.zone
 [ ! -e rrsig.zone ] || [ -e careless ] ||
 	dnssec-verify -o {zone} out.zone >verify.log 2>&1
 mv out.zone signed.zone
 echo $serial >serial
 {reload}
 """
+    APPEND = ""
 
     def prepare(self):
         self.primary_port = self.port
@@ -429,7 +440,8 @@ echo $serial >serial
         write(self.path("zone.db"), zone_text(self.name))
         write(self.path("signed.zone"), zone_text(self.name))
         write(self.path("sign.sh"), self.SCRIPT.format(
-            dir=self.dir, zone=ZONE, reload=self.reload()), 0o755)
+            dir=self.dir, zone=ZONE, reload=self.reload(),
+            append=self.APPEND), 0o755)
 
     def configure(self, more=""):
         write(self.path("nsd.conf"), f"""
@@ -506,6 +518,18 @@ done"""
                 f'command: ["{self.path("sign.sh")}"]}}')
 
 
+class Own(Static):
+    """The same with a KSK of its own, which signs alone: our RRSIGs are not
+    taken over."""
+    ROLE = "ksk"
+    APPEND = ": "
+
+    def prepare(self):
+        super().prepare()
+        self.ksk = self.new_zsk(active=True, flag=("-f", "KSK"))
+        write(self.path("active"), f"{self.active.base} {self.ksk.base}")
+
+
 class Pdns(Static):
     """PowerDNS as presigned secondary: live signing can't carry an RRSIG of
     ours, so a hidden primary gives it the zone by AXFR."""
@@ -513,6 +537,11 @@ class Pdns(Static):
     def configure(self, more=""):
         self.primary_port = free_port()
         super().configure(f"  provide-xfr: {ADDRESS}/8 NOKEY\n")
+        self.configure_pdns()
+        self.pdnsutil("create-secondary-zone", ZONE,
+                      f"{self.host}:{self.primary_port}")
+
+    def configure_pdns(self, more=""):
         write(self.path("pdns.conf"), f"""
 launch=gsqlite3
 gsqlite3-database={self.dir}/pdns.sqlite3
@@ -532,13 +561,14 @@ negquery-cache-ttl=0
 zone-cache-refresh-interval=0
 zone-metadata-cache-ttl=0
 dnssec-key-cache-ttl=0
-""")
+{more}""")
         with contextlib.closing(sqlite3.connect(
                 self.path("pdns.sqlite3"))) as database:
             database.executescript(read(
                 "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql"))
-        sh("pdnsutil", f"--config-dir={self.dir}", "create-secondary-zone",
-           ZONE, f"{self.host}:{self.primary_port}")
+
+    def pdnsutil(self, *argv):
+        return sh("pdnsutil", f"--config-dir={self.dir}", *argv).out
 
     def reload(self):
         return (super().reload() + "\npdns_control "
@@ -551,3 +581,33 @@ dnssec-key-cache-ttl=0
                                "retrieve", ZONE, check=False).returncode == 0,
                     20, 0.2)
         self.wait_up()
+
+
+class PdnsLive(Pdns):
+    """PowerDNS signs by itself, with one key for all: its CSK. What others
+    have in the set it takes from its database."""
+    ROLE = "csk"
+
+    def prepare(self):
+        self.configure_pdns("direct-dnskey=yes\n")
+        write(self.path("zone.db"), zone_text(self.name))
+        self.pdnsutil("load-zone", ZONE, self.path("zone.db"))
+        self.pdnsutil("secure-zone", ZONE)
+        self.pdnsutil("rectify-zone", ZONE)
+
+    def start(self):
+        self.daemon("pdns_server", f"--config-dir={self.dir}")
+        self.wait_up()
+
+    def keys(self):
+        return [Key(self.pdnsutil("export-zone-dnskey", ZONE, "1"))]
+
+    def sync(self):
+        # Its names have no final dot.
+        show = (f"pdnsutil --config-dir={self.dir} export-zone-dnskey $0 1 | "
+                "sed 's/ /. /'")
+        return (f'{{by: exec, command: [sh, -c, "{show}", "%z"]}}',
+                '{by: exec, command: [/usr/bin/python3, "'
+                + os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                               "pdns_import.py")
+                + f'", "{self.dir}"]}}')

@@ -126,6 +126,55 @@ test_zsk_coverage(void **state)
 	expect_refusal("zsk-coverage", "lack every ZSK", "early-drop");
 }
 
+/* RFC 8901 2.1.2: a provider whose only key is a CSK signs its data with that:
+ * it may be made to serve, and the zone may get its first DS. */
+static void
+test_csk(void **state)
+{
+#define CSK(state) \
+	"[{name: alpha, state: serving, keys: [{ds: \"@ZSKA@\"}]}, {name: " \
+	"beta, state: " state ", keys: []}]"
+	static const char cosigners[] =
+		"[{provider: beta, role: csk, ds: \"@SEP4@\"}]";
+	struct ksk_refusals refusals;
+	struct ksk_table old;
+	uint8_t *bytes;
+	struct ksk_load load = {.history = &past.h, .now = NOW};
+	(void)state;
+
+	for (int hours = -10; hours <= -1; hours += 9) {
+		begin((struct parts){
+			.providers = CSK("joining"), .cosigners = cosigners});
+		bytes = fx.bytes;
+		fx.bytes = NULL;
+		old = fx.table;
+		load.old_table = &old;
+		load.old_zone = fx.zone;
+		load_policy((struct parts){
+			.providers = CSK("serving"), .cosigners = cosigners});
+		begin_history();
+		signed_at(-100, "KSK1 ZSKA");
+		signed_at(hours, "KSK1 ZSKA SEP4");
+		load.table = &fx.table;
+		load.zone = fx.zone;
+		assert_int_equal(
+			ksk_rules_judge_load(&load, &refusals), hours == -10);
+		if (hours == -1)
+			assert_string_equal(
+				refusals.list[0].rule, "zsk-coverage");
+		free(bytes);
+	}
+	/* Nothing is at the parent yet. */
+	load_policy((struct parts){.parent = "",
+		.providers = CSK("serving"),
+		.cosigners = cosigners});
+	begin_history();
+	signed_at(-100, "KSK1 ZSKA SEP4");
+	assert_int_not_equal(ksk_history_ds_change(&fx.table, fx.zone, &past.h,
+				     NOW, fx.zone->ksks.first),
+		KSK_NEVER);
+}
+
 static void
 test_previous(void **state)
 {
@@ -383,6 +432,7 @@ main(void)
 		T(test_drop_of_an_algorithm),
 		T(test_early_drop),
 		T(test_zsk_coverage),
+		T(test_csk),
 		T(test_previous),
 		T(test_supersedes),
 		T(test_adopt),

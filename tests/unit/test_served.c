@@ -24,6 +24,7 @@ struct scene {
 	uint8_t rrsig[4][64]; /* ours, the ZSK's, nobody's, a co-signer's */
 	struct ksk_span span[4];
 	json_t *faults;
+	bool own_ksk;
 };
 
 static uint16_t
@@ -87,7 +88,7 @@ begin(struct scene *s)
 static void
 expect(struct scene *s, size_t count, const char *has)
 {
-	bool same = ksk_served_compare(&s->is, s->want, s->faults);
+	bool same = ksk_served_compare(&s->is, s->want, s->own_ksk, s->faults);
 	const char *first = json_string_value(json_array_get(s->faults, 0));
 
 	assert_int_equal(json_array_size(s->faults), count);
@@ -157,6 +158,41 @@ tells_rrsigs(void **state)
 	expect(&s, 1, "can't be read");
 }
 
+/* RFC 8901 2.1.2: the provider's own KSK signs, ours need not be there. */
+static void
+lets_others_sign(void **state)
+{
+	struct ksk_dns_answer *is;
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	is = &s.is.answer[0];
+	s.own_ksk = true;
+	is->rrset.count = 2;
+	is->rrset.rdata[1] = ksk_span_of(cosigner, sizeof(cosigner));
+	is->rrset.ttl = 59;
+	is->rrsig_count = 1;
+	is->rrsig[0] = s.span[3];
+	expect(&s, 0, "");
+	s.faults = json_array();
+	is->rrset.ttl = 61;
+	expect(&s, 1, "the TTL of DNSKEY is 61, not 60");
+	s.faults = json_array();
+	is->rrset.ttl = 60;
+	is->rrsig_count = 0;
+	expect(&s, 1, "lacks an RRSIG by the provider's own key");
+	s.faults = json_array();
+	is->rrsig_count = 1;
+	is->rrset.rdata[0] = ksk_span_of(cosigner, sizeof(cosigner));
+	expect(&s, 1, "DNSKEY lacks key");
+	/* Another provider must have our KSK. */
+	begin(&s);
+	s.is.answer[0].rrset.count = 2;
+	s.is.answer[0].rrset.rdata[1] = ksk_span_of(cosigner, sizeof(cosigner));
+	expect(&s, 1, "DNSKEY lacks key");
+}
+
 static void
 tells_servers(void **state)
 {
@@ -223,6 +259,7 @@ main(void)
 		cmocka_unit_test(is_content),
 		cmocka_unit_test(tells_records),
 		cmocka_unit_test(tells_rrsigs),
+		cmocka_unit_test(lets_others_sign),
 		cmocka_unit_test(tells_servers),
 		cmocka_unit_test(finds_active_keys),
 		cmocka_unit_test(copies_what_it_holds),

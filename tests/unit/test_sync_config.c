@@ -38,6 +38,7 @@
 #define DELTA \
 	"  - name: delta\n" \
 	"    servers: [\"192.0.2.4\"]\n" \
+	"    own-ksk: yes\n" \
 	"    gather: {by: announced, proofs: [\"%n.proof\"]}\n" \
 	"    deliver: {by: none}\n"
 #define ZONES \
@@ -114,6 +115,8 @@ reads_all_there_is(void **state)
 	assert_string_equal(c->provider[0].server[1].host, "2001:db8::1");
 	assert_string_equal(c->provider[0].server[2].port, "53");
 	assert_true(c->provider[0].has_tsig);
+	assert_false(c->provider[0].own_ksk);
+	assert_true(c->provider[3].own_ksk);
 	assert_string_equal(c->provider[0].update_tsig.name, "owner.");
 	assert_int_equal(c->provider[1].gather, KSK_GATHER_KEYS);
 	assert_int_equal(c->provider[1].deliver, KSK_DELIVER_FILES);
