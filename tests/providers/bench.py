@@ -16,8 +16,8 @@ import dns.rrset
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from servers import (  # noqa: E402,F401
     ADDRESS, ALGORITHM, ALGORITHMS, APEX, DS_TTL, KEY_TTL, NAMES, TTL, ZONE,
-    Bind, Key, KeyFolder, Knot, Own, Pdns, PdnsLive, Provider, Server, Static, ap, eventually,
-    free_port, read, sh, write, zone_text)
+    Bind, Key, KeyFolder, Knot, Own, Pdns, PdnsLive, Provider, Server, Static,
+    ap, eventually, free_port, read, sh, write, zone_text)
 from world import Parent, Prober, Resolver, Watch  # noqa: E402,F401
 
 
@@ -25,14 +25,17 @@ class Bench:
     """All of it: an appliance, providers, the file of `sync`. Use as a context
     manager."""
     KINDS = {"alpha": Knot, "beta": Bind, "gamma": Pdns, "delta": Static}
-    WAITS = ("{zone-max-ttl: 2s, propagation: 1s, sign-delay: 1s, "
+    # propagation is how long a run of sync may take to deliver to all.
+    PROPAGATION = 3
+    WAITS = ("{zone-max-ttl: 2s, propagation: %us, sign-delay: 1s, "
              "parent-ds-ttl: 4s, parent-propagation: 1s}")
     SIGNATURE = ("{validity: 14d, refresh: 5d, inception-offset: 1h, "
                  "horizon: 0, min-validity: 1d}")
 
-    def __init__(self, names, algorithm=ALGORITHM, **kinds):
+    def __init__(self, names, algorithm=ALGORITHM, propagation=PROPAGATION,
+                 **kinds):
         self.names = list(names)
-        self.algorithm = algorithm
+        self.algorithm, self.propagation = algorithm, propagation
         self.kinds = {**self.KINDS, **kinds}
         self.dir = tempfile.mkdtemp(prefix="ksk providers.")
         # nsd-control and pdns take no blanks everywhere.
@@ -110,7 +113,8 @@ class Bench:
     def policy(self):
         self.a.zones = []
         self.a.add_zone(ZONE, self.ksk, self.state, ttl=f"{KEY_TTL}s",
-                        waits=self.WAITS, signature=self.SIGNATURE,
+                        waits=self.WAITS % self.propagation,
+                        signature=self.SIGNATURE,
                         **self.more)
         text = self.a.policy_text()
         for name, state in self.states.items():

@@ -26,7 +26,7 @@ class Story(unittest.TestCase):
     validated = 0  # by all stories together
 
     def setUp(self):
-        self.b = b = bn.Bench(self.NAMES, self.ALGORITHM, **self.KINDS)
+        self.b = b = bn.Bench(self.NAMES, self.ALGORITHM, 8, **self.KINDS)
         for name in self.JOINING:
             b.states[name] = "joining"
         self.prepare()

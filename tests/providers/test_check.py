@@ -192,7 +192,7 @@ class Check(unittest.TestCase):
                 sh("cp", "-a", b.a.path(name), two.path(name))
             two.add_client("auto")
             two.add_zone(ZONE, b.ksk, b.state, ttl=f"{bn.KEY_TTL}s",
-                         waits=b.WAITS, signature=b.SIGNATURE)
+                         waits=b.WAITS % b.propagation, signature=b.SIGNATURE)
             two.write_policy()
             two.start()
             with two.peer() as peer:
