@@ -32,7 +32,7 @@ DEPS_TEST  := libcmocka-dev clang clang-format python3 python3-cbor2 opensc \
 	ldnsutils unbound mandoc util-linux procps strace gdb swtpm tpm2-tools \
 	libtpm2-pkcs11-1 libtss2-tcti-swtpm0 p11-kit-modules systemd \
 	pdns-server pdns-backend-sqlite3 nsd dnsviz python3-dnspython \
-	libengine-pkcs11-openssl
+	libengine-pkcs11-openssl curl jq
 DEPS_DEMO  := $(DEPS_BUILD) $(DEPS_RUN) bind9-utils bind9-dnsutils \
 	knot python3 util-linux procps
 
@@ -298,6 +298,7 @@ providers: deps-test ## every roll with the providers' own software, PROBES= val
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_providers.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_sync.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_check.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_adapters.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_PROBES=$(PROBES) \
 		$(PYTHON) tests/providers/stories.py
 

@@ -15,6 +15,11 @@ ln -sfn "$libexec/kskd" "$dest$prefix/sbin/kskd"
 install -m 755 "$build/kskadm" "$dest$prefix/sbin/kskadm"
 install -m 755 "$build/kskctl" "$dest$prefix/bin/kskctl"
 
+install -d "$dest$libexec/adapters"
+install -m 755 client/adapters/desec.sh client/adapters/cloudflare.sh \
+	client/adapters/ns1.sh "$dest$libexec/adapters/"
+install -m 644 client/adapters/rest.sh "$dest$libexec/adapters/"
+
 for page in appliance/*.[0-9] client/*.[0-9]; do
 	section=${page##*.}
 	install -d "$dest$man/man$section"

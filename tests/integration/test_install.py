@@ -41,6 +41,8 @@ class Install(unittest.TestCase):
                      "usr/libexec/ksk/kskd-signer",
                      "usr/libexec/ksk/kskd-token",
                      "usr/libexec/ksk/kskd-policy", "usr/sbin/kskadm",
+                     "usr/libexec/ksk/adapters/desec.sh",
+                     "usr/libexec/ksk/adapters/rest.sh",
                      "usr/bin/kskctl", "usr/share/man/man8/kskd.8",
                      "usr/share/man/man8/kskadm.8",
                      "usr/share/man/man1/kskctl.1",
