@@ -27,6 +27,15 @@ take_touched(void *ctx, const struct ksk_name *zone)
 	ksk_loading_touch(ctx, zone);
 }
 
+static void
+mark_again(struct ksk_loading *l, uint32_t at)
+{
+	if (l->touched[at] != 0)
+		return;
+	l->touched[at] = 1;
+	l->again[l->again_count++] = at;
+}
+
 void
 ksk_loading_touch(struct ksk_signer *signer, const struct ksk_name *zone)
 {
@@ -36,13 +45,8 @@ ksk_loading_touch(struct ksk_signer *signer, const struct ksk_name *zone)
 	if (l->touched == NULL || l->attests)
 		return;
 	found = ksk_table_zone_find(&l->next.table, zone);
-	if (found == NULL)
-		return;
-	const size_t at = (size_t)(found - l->next.table.zones);
-	if (l->touched[at] != 0)
-		return;
-	l->touched[at] = 1;
-	l->again[l->again_count++] = (uint32_t)at;
+	if (found != NULL)
+		mark_again(l, (uint32_t)(found - l->next.table.zones));
 }
 
 enum ksk_err
@@ -286,19 +290,19 @@ static enum ksk_err
 look_again(struct ksk_signer *signer, struct ksk_fault *fault)
 {
 	struct ksk_loading *l = &signer->loading;
-	const uint32_t at = l->again[l->again_count - 1];
+	const uint32_t at = l->again[--l->again_count];
 	struct ksk_name name;
 	enum ksk_err err;
 
+	/* Off the list first: where the journal is full, a commit in here can
+	 * change the zone once more. */
+	l->touched[at] = 0;
 	ksk_table_zone_name(&l->next.table, &l->next.table.zones[at], &name);
 	err = judge_name(signer, &name, fault);
 	if (err == KSK_OK && l->step >= KSK_LOADING_ATTESTING)
 		err = attest_zone(signer, at, fault);
-	/* It stays on the list until both are done. */
-	if (err == KSK_OK) {
-		l->touched[at] = 0;
-		l->again_count--;
-	}
+	if (err != KSK_OK)
+		mark_again(l, at);
 	return err;
 }
 
