@@ -44,9 +44,25 @@ write_skr(const struct ksk_delivery *delivery, const char *path,
 	return err;
 }
 
-/* The first line in which keymgr complains, on either output. */
+/* True if a place in a text stands within a name that is told there. */
+static bool
+is_within(const char *text, const char *place, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = text;
+
+	while (len != 0 && (at = strstr(at, name)) != NULL && at <= place) {
+		if (place < at + len)
+			return true;
+		at++;
+	}
+	return false;
+}
+
+/* The first line in which keymgr or knotc complains. Zones and paths are told
+ * too, and may be called anything. */
 static const char *
-find_complaint(const char *text)
+find_complaint(const char *text, const char *zone, const char *path)
 {
 	static const char *const words[] = {
 		"error", "Error", "invalid", "failed", "malformed"};
@@ -54,6 +70,10 @@ find_complaint(const char *text)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		const char *at = text == NULL ? NULL : strstr(text, words[i]);
 
+		while (at != NULL &&
+			(is_within(text, at, zone) ||
+				is_within(text, at, path)))
+			at = strstr(at + 1, words[i]);
 		if (at == NULL)
 			continue;
 		while (at > text && at[-1] != '\n')
@@ -73,16 +93,18 @@ run(const struct ksk_delivery *delivery, const struct ksk_sync_list *words,
 	struct ksk_command command = {.config = delivery->config,
 		.zone = delivery->zone->text,
 		.words = words};
-	const char *complaint;
+	const char *zone = delivery->zone->text, *complaint;
+	const char *path = more[2] == NULL ? "" : more[2];
 	enum ksk_err err;
 
 	for (unsigned i = 0; i < KSK_COMMAND_MORE_MAX; i++)
 		command.more[i] = more[i];
 	err = ksk_command_run(&command, fault);
 	if (err == KSK_OK) {
-		complaint = find_complaint(command.err);
+		complaint = find_complaint(command.err, zone, path);
 		if (complaint == NULL)
-			complaint = find_complaint((const char *)command.out);
+			complaint = find_complaint(
+				(const char *)command.out, zone, path);
 		if (complaint != NULL) {
 			ksk_fault_set(fault, "%.200s says: %.*s",
 				words->word[0], (int)strcspn(complaint, "\n"),

@@ -78,6 +78,28 @@ compare(const struct ksk_sync_run *run, struct ksk_sync_member *member)
 	return right;
 }
 
+/* True if a delivery can mend something: an address that is reached serves
+ * something else. One that can't be reached is not helped by the same delivery
+ * every few minutes; where none can be, a new set is delivered once. */
+static bool
+needs_delivery(
+	const struct ksk_sync_run *run, const struct ksk_sync_member *member)
+{
+	bool reached = false, wrong = false;
+	json_t *faults = json_array();
+
+	for (size_t i = 0; i < member->served.count; i++) {
+		const struct ksk_served *one = &member->served.list[i];
+
+		reached |= one->reached;
+		wrong |= one->reached &&
+			!ksk_served_compare(one, run->want,
+				member->provider->own_ksk, faults);
+	}
+	json_decref(faults);
+	return reached ? wrong : run->want[KSK_AT_DNSKEY].fresh;
+}
+
 /* ---- gathering ---- */
 
 void
@@ -184,6 +206,8 @@ deliver(struct ksk_sync_run *run, unsigned i)
 		return;
 	}
 	member->state = KSK_SYNC_DIFFERS;
+	if (!needs_delivery(run, member))
+		return;
 	if (would_break(run, i)) {
 		member->state = KSK_SYNC_HELD_BACK;
 		return;

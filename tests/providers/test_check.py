@@ -136,13 +136,19 @@ class Check(unittest.TestCase):
         for kind in ("SOA", "NSEC"):
             self.assertIn(("CRITICAL", "delta", "no key of the signed set has "
                            f"signed the {kind} of its negative answer"), found)
-        # Nothing is delivered to a provider that it would break.
+        # Nothing is delivered to a provider that it would break, here one
+        # that lost our RRSIGs over CDS and CDNSKEY.
         shutil.copy(b.delta.path("rrsig.zone"), b.delta.path("kept"))
         bn.write(b.delta.path("rrsig.zone"), "".join(
             x + "\n" for x in bn.read(b.delta.path("kept")).splitlines()
             if " RRSIG DNSKEY " in x))
         b.delta.sign_carelessly()
         bn.eventually(lambda: not b.delta.served("CDS")[1])
+        tag = ap.key_tag(b.a.ksks["ksk1"])
+        found = self.problems(CRITICAL)
+        for kind in ("CDS", "CDNSKEY"):
+            self.assertIn(("CRITICAL", "delta",
+                           f"{kind} lacks our RRSIG by key {tag}"), found)
         out = b.sync(check=False).out
         self.assertIn(f"delta: held back: it signs its zone with key "
                       f"{new.tag}, which the signed set lacks", out)
@@ -247,6 +253,30 @@ class Check(unittest.TestCase):
         b.write_sync(journal="journal.ksk")
         b.sync()
         self.check(OK)
+
+    def test_8b_size(self):
+        """So many keys that the answer does not fit one packet."""
+        b = self.b
+        bases = [sh("dnssec-keygen", "-q", "-K", b.delta.path("keys"), "-f",
+                    "KSK", "-a", bn.ALGORITHM, ZONE).out.strip()
+                 for _ in range(12)]
+        b.more["co-signers"] = "[" + ", ".join(
+            f'{{provider: delta, role: ksk, ds: "{b.delta.key(x).ds}"}}'
+            for x in bases) + "]"
+        b.set_policy()
+        b.sync()
+        found = self.problems(WARNING)
+        self.assertEqual({p[1] for p in found}, {"beta", "delta"})
+        for level, _, text in found:
+            self.assertEqual(level, "WARNING")
+            self.assertRegex(text, r"the answer for DNSKEY has 1[3-9]\d\d "
+                                   "bytes, more than 1232")
+        for base in bases:
+            b.delta.forget(b.delta.key(base))
+        b.more["co-signers"] = "[]"
+        b.set_policy()
+        b.sync()
+        ap.wait_for(lambda: self.b.check().returncode == OK)
 
     def test_9_no_appliance(self):
         b = self.b

@@ -150,6 +150,17 @@ reads_what_knots_tools_say(void **state)
 	expect_done();
 	assert_non_null(strstr(get_file("calls"), "c zone-reload z.\n"));
 	assert_null(strstr(get_file("calls"), "zone-keys-load"));
+	/* What a zone is called is no complaint; what is said of it is. */
+	(void)snprintf(zone.text, sizeof(zone.text), "error.failed.");
+	put_file("serial", "12\n", 0644);
+	put_file("knotc",
+		"#!/bin/sh\n[ $1 != zone-status ] || "
+		"echo \"[error.failed.] serial: 12\"\n",
+		0755);
+	expect_done();
+	put_file("knotc", "#!/bin/sh\necho \"[error.failed.] failed\"\n", 0755);
+	expect_failure("./knotc says: [error.failed.] failed");
+	(void)snprintf(zone.text, sizeof(zone.text), "z.");
 	/* Knot 3.2 says this, then OK, and ends with 0: nothing is imported. */
 	put_file("calls", "", 0644);
 	put_file("keymgr",
