@@ -164,6 +164,9 @@ ksk_case_permit(const struct ksk_case *c, struct ksk_permit *out)
 	memcpy(out->warning, c->warning,
 		c->warning_count * sizeof(c->warning[0]));
 	out->proven = c->proven;
+	out->key_count = set ? c->rrset->count : 0;
+	for (size_t i = 0; i < out->key_count; i++)
+		out->key[i] = c->key[i].sha256;
 }
 
 void

@@ -52,6 +52,9 @@ struct ksk_permit {
 	struct ksk_refusal warning[KSK_WARNING_COUNT_MAX];
 	/* Bit i: possession of the key rdata[i] was shown by this request. */
 	uint32_t proven;
+	/* DNSKEY: of each record, without REVOKE, by SHA-256. */
+	size_t key_count;
+	struct ksk_ds key[KSK_RDATA_COUNT_MAX];
 };
 
 /*

@@ -190,6 +190,8 @@ add_answer(struct ksk_signer *signer, const struct ksk_ticket *ticket,
 	struct ksk_ds signers[KSK_RRSIG_COUNT_MAX];
 	struct ksk_release release = {.rrset = &sign->rrset,
 		.window = ticket->window,
+		.key = ticket->key_count == sign->rrset.count ? ticket->key
+							      : NULL,
 		.signer = signers,
 		.signer_count = list_signers(signer, ticket, signers),
 		.proven = record->proven,

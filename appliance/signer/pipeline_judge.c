@@ -109,6 +109,9 @@ ksk_pipeline_keep_permit(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	ticket->policy_version = signer->inforce.table.version;
 	ticket->window = permit->window;
 	ticket->proven = permit->proven;
+	ticket->key_count = permit->key_count;
+	memcpy(ticket->key, permit->key,
+		permit->key_count * sizeof(permit->key[0]));
 	ticket->warning_count = permit->warning_count;
 	memcpy(ticket->warning, permit->warning,
 		permit->warning_count * sizeof(permit->warning[0]));

@@ -86,7 +86,10 @@ struct ksk_ticket {
 	struct ksk_request request;   /* borrows from frame */
 	uint8_t digest[KSK_HASH_LEN]; /* of its body, with an idempotency key */
 	bool clash;                   /* that key stands for another request */
-	uint32_t proven;              /* as in struct ksk_permit */
+	uint32_t proven;              /* as in struct ksk_permit … */
+	size_t key_count;             /* … these too: what was judged once is
+	                               * not computed again at the release */
+	struct ksk_ds key[KSK_RDATA_COUNT_MAX];
 	uint64_t policy_version;
 	struct ksk_window window;
 	size_t warning_count;

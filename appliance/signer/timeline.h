@@ -36,6 +36,8 @@ struct ksk_timelines;
 struct ksk_release {
 	const struct ksk_rrset *rrset;
 	struct ksk_window window;
+	/* DNSKEY: of each record, without REVOKE, by SHA-256, or NULL */
+	const struct ksk_ds *key;
 	const struct ksk_ds *signer; /* KSKs that signed, in either digest */
 	size_t signer_count;
 	const struct ksk_ds *proven; /* keys that the request proved */

@@ -83,10 +83,12 @@ make_key(const struct ksk_timeline *timeline, struct ksk_span plain,
 		abort(); /* OpenSSL has this digest */
 }
 
-/* One DNSKEY. A KSK is known by its form without REVOKE (RFC 5011 2.1). */
+/* One DNSKEY. A KSK is known by its form without REVOKE (RFC 5011 2.1).
+ * known: its DS, if that is known. */
 static void
 take_key(const struct ksk_timeline *timeline, struct ksk_span rdata,
-	const struct ksk_ds *signer, size_t signer_count, struct content *out)
+	const struct ksk_ds *known, const struct ksk_ds *signer,
+	size_t signer_count, struct content *out)
 {
 	struct ksk_dnskey dnskey;
 	struct ksk_ds sha256;
@@ -100,8 +102,10 @@ take_key(const struct ksk_timeline *timeline, struct ksk_span rdata,
 	const struct ksk_history_key *key = &out->key[out->count];
 	struct ksk_history_member *member = &out->member[out->count];
 	const struct ksk_span bytes = ksk_span_of(plain, rdata.len);
-	if (ksk_ds_build(&timeline->zone, bytes, KSK_DIGEST_SHA256, &sha256) !=
-		KSK_OK)
+	if (known != NULL && known->digest_len != 0)
+		sha256 = *known;
+	else if (ksk_ds_build(&timeline->zone, bytes, KSK_DIGEST_SHA256,
+			 &sha256) != KSK_OK)
 		abort(); /* OpenSSL has this digest */
 	member->key = ksk_history_find(&timeline->history, &sha256);
 	if (member->key == KSK_HISTORY_NO_KEY)
@@ -130,12 +134,14 @@ take_ds(const struct ksk_timeline *timeline, uint16_t type,
 
 static void
 take_rrset(const struct ksk_timeline *timeline, const struct ksk_rrset *rrset,
-	const struct ksk_ds *signer, size_t signer_count, struct content *out)
+	const struct ksk_ds *known, const struct ksk_ds *signer,
+	size_t signer_count, struct content *out)
 {
 	out->count = 0;
 	for (size_t i = 0; i < rrset->count; i++) {
 		if (rrset->type == KSK_TYPE_DNSKEY)
-			take_key(timeline, rrset->rdata[i], signer,
+			take_key(timeline, rrset->rdata[i],
+				known == NULL ? NULL : &known[i], signer,
 				signer_count, out);
 		else
 			take_ds(timeline, rrset->type, rrset->rdata[i], out);
@@ -204,7 +210,7 @@ ksk_timeline_same(const struct ksk_timeline *timeline,
 		&timeline->history, rrset->type);
 	if (head == NULL)
 		return NULL;
-	take_rrset(timeline, rrset, signer, signer_count, &content);
+	take_rrset(timeline, rrset, NULL, signer, signer_count, &content);
 	return is_same(timeline, head, rrset->ttl, &content) ? head : NULL;
 }
 
@@ -327,8 +333,8 @@ ksk_timeline_add(struct ksk_timeline *timeline, const struct ksk_zone *zone,
 {
 	const struct ksk_rrset *rrset = release->rrset;
 	struct content content;
-	take_rrset(timeline, rrset, release->signer, release->signer_count,
-		&content);
+	take_rrset(timeline, rrset, release->key, release->signer,
+		release->signer_count, &content);
 	const bool keys = rrset->type == KSK_TYPE_DNSKEY;
 	if (keys) {
 		enter_keys(timeline, &content);

@@ -125,6 +125,15 @@ test_rule_key_form_accepts(void **state)
 		.parent = ""});
 	set_of("KSK1:385 KSK2 ZSKA ZSKB");
 	expect_permit();
+	/* The digests of the records in their order, of KSK1 without REVOKE. */
+	assert_int_equal(fx.permit.key_count, fx.sign.rrset.count);
+	size_t same = 0;
+	for (size_t i = 0; i < fx.permit.key_count; i++) {
+		struct ksk_span rdata = fx.sign.rrset.rdata[i];
+		same += ksk_ds_matches(
+			&fx.permit.key[i], &fx.sign.rrset.owner, rdata);
+	}
+	assert_int_equal(same, fx.permit.key_count - 1);
 	assert_int_equal(fx.permit.signer_count, 2);
 	assert_true(fx.permit.signer[0].revoked);
 	assert_false(fx.permit.signer[1].revoked);

@@ -226,6 +226,33 @@ test_an_answer_is_kept(void **state)
 	assert_int_equal(ksk_timeline_expires(t.timeline, NOW - 1), 0);
 }
 
+/* Digests that came with the permit are taken for it, those that are missing
+ * are made. */
+static void
+test_known_digests_are_not_made_again(void **state)
+{
+	static struct made m;
+	struct ksk_ds known[3];
+	(void)state;
+	add(KSK_TYPE_DNSKEY, "Kab", 5, NOW);
+	make(&m, KSK_TYPE_DNSKEY, "Kab", 9, NOW + DAY);
+	for (size_t i = 0; i < m.rrset.count; i++)
+		known[i] = ds_of((char)m.rrset.rdata[i].data[4]);
+	known[1] = (struct ksk_ds){.digest_len = 0};
+	m.release.key = known;
+	ksk_timeline_add(t.timeline, &policy, &m.release);
+	assert_int_equal(history()->answer_count, 1);
+	assert_int_equal(history()->key_count, 3);
+	/* It is believed: another digest is another key. */
+	make(&m, KSK_TYPE_DNSKEY, "Kab", 11, NOW + 2 * DAY);
+	known[1] = ds_of('c');
+	m.release.key = known;
+	ksk_timeline_add(t.timeline, &policy, &m.release);
+	assert_int_equal(history()->answer_count, 2);
+	assert_int_equal(history()->key_count, 4);
+	assert_non_null(find('c'));
+}
+
 static void
 test_a_refresh_folds(void **state)
 {
@@ -864,6 +891,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_answer_is_kept),
+		TEST(test_known_digests_are_not_made_again),
 		TEST(test_a_refresh_folds),
 		TEST(test_what_differs_does_not_fold),
 		TEST(test_a_repeated_cds_becomes_the_later_one),
