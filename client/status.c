@@ -160,6 +160,22 @@ add_notices(struct ksk_text *text, const struct ksk_status_reply *status)
 	}
 }
 
+/* Signatures that were released can't be called back. */
+static void
+add_exposed(struct ksk_text *text, const struct ksk_status_reply *status)
+{
+	for (size_t i = 0; i < status->exposed_count; i++) {
+		const struct ksk_exposed_key *k = &status->exposed[i];
+		char name[KSK_NAME_TEXT_CAP], when[KSK_TIME_CAP];
+
+		ksk_name_to_text(&k->owner, name);
+		ksk_text_add(text,
+			"withdrawn key %u of %s for %s: exposed until %s\n",
+			k->ds.tag, k->provider, name,
+			ksk_time_text(when, k->until));
+	}
+}
+
 static void
 write_text(const struct ksk_session *session,
 	const struct ksk_status_reply *status, struct ksk_text *text)
@@ -200,6 +216,7 @@ write_text(const struct ksk_session *session,
 			text, status->trouble[i].state, status->trouble[i].why);
 	}
 	add_notices(text, status);
+	add_exposed(text, status);
 }
 
 static json_t *
@@ -217,6 +234,25 @@ json_notices(const struct ksk_status_reply *status)
 			(void)json_object_set_new(value, "not-after",
 				ksk_json_time(n->not_after));
 		(void)json_array_append_new(list, value);
+	}
+	return list;
+}
+
+static json_t *
+json_exposed(const struct ksk_status_reply *status)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < status->exposed_count; i++) {
+		const struct ksk_exposed_key *k = &status->exposed[i];
+		char ds[KSK_DS_TEXT_CAP];
+
+		ksk_ds_to_text(&k->ds, ds);
+		(void)json_array_append_new(list,
+			json_pack("{s:o, s:s, s:s, s:o}", "zone",
+				ksk_json_name(&k->owner), "provider",
+				k->provider, "ds", ds, "until",
+				ksk_json_time(k->until)));
 	}
 	return list;
 }
@@ -285,6 +321,9 @@ make_json(const struct ksk_session *session,
 	if (value != NULL && status->notice_count > 0)
 		(void)json_object_set_new(
 			value, "announcements", json_notices(status));
+	if (value != NULL && status->exposed_count > 0)
+		(void)json_object_set_new(
+			value, "exposed", json_exposed(status));
 	if (value != NULL && status->has_earliest)
 		(void)json_object_set_new(value, "earliest",
 			json_pack("{s:o, s:o}", "zone",

@@ -375,6 +375,17 @@ struct ksk_zone_trouble {
 	char why[KSK_WHY_CAP];
 };
 
+/* Withdrawn keys that one status tells; the rest is in keys replies. */
+#define KSK_EXPOSED_COUNT_MAX 16u
+
+/* A key that was withdrawn, in sets whose signatures still verify. */
+struct ksk_exposed_key {
+	struct ksk_name owner;
+	char provider[KSK_LABEL_CAP];
+	struct ksk_ds ds;
+	uint64_t until; /* the last of them expires, seconds */
+};
+
 struct ksk_status_reply {
 	uint8_t appliance[KSK_ID_LEN];
 	char version[KSK_LABEL_CAP]; /* of the software */
@@ -401,6 +412,9 @@ struct ksk_status_reply {
 	/* Of this client's zones, announcements that need attention. */
 	size_t notice_count;
 	struct ksk_announced_notice notice[KSK_ANNOUNCED_NOTICE_MAX];
+	/* Of this client's zones, withdrawn keys that can still be replayed. */
+	size_t exposed_count;
+	struct ksk_exposed_key exposed[KSK_EXPOSED_COUNT_MAX];
 };
 
 struct ksk_reply {

@@ -101,6 +101,7 @@ static const struct ksk_cbor_field STATUS_REPLY[] = {
 	{14, false, "anchor"},
 	{15, false, "checkpoint"},
 	{16, false, "announcements"},
+	{17, false, "exposed"},
 };
 
 static void
@@ -121,7 +122,39 @@ read_lists(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 	}
 }
 
-/* What the journal knows: fields 13 to 16. */
+static const struct ksk_cbor_field EXPOSED[] = {
+	{1, true, "owner"},
+	{2, true, "provider"},
+	{3, true, "key"},
+	{4, true, "until"},
+};
+
+static void
+read_exposed(struct ksk_cbor_in *in, struct ksk_exposed_key *out)
+{
+	uint64_t key;
+
+	ksk_cbor_in_map(in, EXPOSED, KSK_FIELD_COUNT(EXPOSED));
+	while ((key = ksk_cbor_in_key(in)) != 0) {
+		switch (key) {
+		case 1:
+			ksk_msg_name_read(in, &out->owner);
+			break;
+		case 2:
+			ksk_cbor_in_text(
+				in, 1, out->provider, sizeof(out->provider));
+			break;
+		case 3:
+			ksk_msg_ds_read(in, &out->ds);
+			break;
+		default:
+			out->until = ksk_cbor_in_uint(in, UINT64_MAX);
+			break;
+		}
+	}
+}
+
+/* What the journal knows: fields 13 to 17. */
 static void
 read_journal(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 {
@@ -132,6 +165,12 @@ read_journal(struct ksk_cbor_in *in, uint64_t key, struct ksk_status_reply *out)
 	} else if (key == 15) {
 		out->has_checkpoint = true;
 		out->checkpoint = ksk_cbor_in_uint(in, UINT64_MAX);
+	} else if (key == 17) {
+		ksk_cbor_in_array(in, 1, KSK_EXPOSED_COUNT_MAX);
+		while (ksk_cbor_in_item(in)) {
+			read_exposed(in, &out->exposed[out->exposed_count]);
+			out->exposed_count++;
+		}
 	} else {
 		ksk_msg_notices_read(in, out->notice, &out->notice_count);
 	}
@@ -231,6 +270,20 @@ write_heads(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
 }
 
 static void
+write_exposed(struct ksk_cbor_out *out, const struct ksk_exposed_key *key)
+{
+	ksk_cbor_out_map(out, 4);
+	ksk_cbor_out_uint(out, 1);
+	ksk_cbor_out_bytes(out, ksk_name_span(&key->owner));
+	ksk_cbor_out_uint(out, 2);
+	ksk_cbor_out_text(out, key->provider);
+	ksk_cbor_out_uint(out, 3);
+	ksk_msg_ds_write(out, &key->ds);
+	ksk_cbor_out_uint(out, 4);
+	ksk_cbor_out_uint(out, key->until);
+}
+
+static void
 write_journal(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
 {
 	if (reply->has_earliest) {
@@ -250,6 +303,12 @@ write_journal(struct ksk_cbor_out *out, const struct ksk_status_reply *reply)
 		ksk_cbor_out_uint(out, 16);
 		ksk_msg_notices_write(out, reply->notice, reply->notice_count);
 	}
+	if (reply->exposed_count > 0) {
+		ksk_cbor_out_uint(out, 17);
+		ksk_cbor_out_array(out, reply->exposed_count);
+		for (size_t i = 0; i < reply->exposed_count; i++)
+			write_exposed(out, &reply->exposed[i]);
+	}
 }
 
 static size_t
@@ -259,7 +318,8 @@ count_fields(const struct ksk_status_reply *reply)
 		(reply->has_earliest ? 1u : 0u) +
 		(reply->anchor[0] != '\0' ? 1u : 0u) +
 		(reply->has_checkpoint ? 1u : 0u) +
-		(reply->notice_count > 0 ? 1u : 0u);
+		(reply->notice_count > 0 ? 1u : 0u) +
+		(reply->exposed_count > 0 ? 1u : 0u);
 }
 
 void

@@ -193,6 +193,7 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	fill_trouble(signer, client, now, body);
 	ksk_outlook_status(signer, client, now, body);
 	ksk_announce_watch_status(signer, client, now, body);
+	ksk_exposed_status(signer, client, now, body);
 	ksk_answer_encode(signer, ticket);
 }
 

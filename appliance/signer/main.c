@@ -341,6 +341,7 @@ stop(struct ksk_signer *signer)
 	ksk_timelines_free(&signer->timelines);
 	ksk_outlook_wipe(&signer->outlook);
 	ksk_announce_watch_wipe(&signer->announce_watch);
+	ksk_exposed_wipe(&signer->exposed);
 	ksk_journal_close(&signer->journal);
 	ksk_audit_wipe(&signer->audit);
 	ksk_submit_wipe(signer);

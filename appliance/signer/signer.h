@@ -12,6 +12,7 @@
 #include "appliance/signer/audit.h"
 #include "appliance/signer/clockguard.h"
 #include "appliance/signer/crew.h"
+#include "appliance/signer/exposed.h"
 #include "appliance/signer/flood.h"
 #include "appliance/signer/idempotency.h"
 #include "appliance/signer/inforce.h"
@@ -58,6 +59,7 @@ struct ksk_signer {
 	struct ksk_timelines *timelines;
 	struct ksk_outlook outlook;
 	struct ksk_announce_watch announce_watch;
+	struct ksk_exposed exposed;
 	struct ksk_idempotency idempotency;
 	enum ksk_policy_step policy_step; /* of loading */
 	uint64_t policy_record;           /* of the last one recorded here */

@@ -632,12 +632,25 @@ class Moments(Case):
             "record": 41, "hash": self.fake.hash().hex(),
             "anchor": "token-object, late", "checkpoint": 40})
 
+    def test_status_tells_what_is_exposed(self):
+        until = int(time.time()) + self.DAY
+        ds = bytes.fromhex("30390d02") + b"\x11" * 32
+        self.fake.more_status = {17: [{1: OWNER, 2: "alpha", 3: ds, 4: until}]}
+        done = self.run_ctl("status")
+        self.assertRegex(done.out, r"(?m)^withdrawn key 12345 of alpha for "
+                         r"lab.example.: exposed until " + stamp(until) + "$")
+        data = json.loads(self.run_ctl("status", "--json").out)
+        self.assertEqual(data["exposed"], [{
+            "zone": ZONE, "provider": "alpha", "until": stamp(until),
+            "ds": "12345 13 2 " + "11" * 32}])
+
     def test_status_without_them(self):
         done = self.run_ctl("status")
-        for words in ("expire", "anchor", "checkpoint"):
+        for words in ("expire", "anchor", "checkpoint", "exposed"):
             self.assertNotIn(words, done.out)
         data = json.loads(self.run_ctl("status", "--json").out)
         self.assertNotIn("earliest", data)
+        self.assertNotIn("exposed", data)
         self.assertEqual(sorted(data["journal"]), ["hash", "record"])
 
     def test_an_answer_that_has_expired(self):

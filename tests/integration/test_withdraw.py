@@ -90,12 +90,22 @@ class WithAQuorum(Withdraw):
             entry = self.key_entry(key)
             self.assertTrue(entry[3])
             self.assertEqual(entry[6], signed[3][5][2])  # exposed until
+            self.exposed_is_told(live, key, entry[6])
             # Without it, at once: its own waits are waived.
             self.assertEqual(self.sign(live, self.zsks[1:])[2], ap.DONE)
         a.stop()
         a.start()
         with a.peer() as p:
             self.refused(self.sign(p), "key-allowed")
+
+    def exposed_is_told(self, live, key, until):
+        """Status tells it unasked, to whoever may see the zone."""
+        told = live.ask(ap.STATUS)[3][17]
+        self.assertEqual([(t[1], t[2], t[4]) for t in told],
+                         [(ap.wire_name(ZONE), "alpha", until)])
+        self.assertEqual(told[0][3][:2], key.tag.to_bytes(2, "big"))
+        with self.a.peer("boss") as p:
+            self.assertNotIn(17, p.ask(ap.STATUS)[3])
 
     def test_only_in_one_zone(self):
         key = self.zsks[0]
@@ -104,6 +114,9 @@ class WithAQuorum(Withdraw):
         _, reply = self.withdraw(keys=[f'zone: LAB.example, ds: "{key.ds}"'])
         self.done(reply)
         self.assertTrue(self.key_entry(key)[3])
+        # It was in no answer: nothing can be replayed.
+        with self.a.peer() as p:
+            self.assertNotIn(17, p.ask(ap.STATUS)[3])
 
     def test_a_client(self):
         a = self.a

@@ -220,6 +220,33 @@ test_status_reply(void **state)
 	assert_refused(KSK_OP_STATUS, "provider");
 }
 
+/* Withdrawn keys stand behind the announcements. */
+static void
+test_status_tells_exposed_keys(void **state)
+{
+	struct ksk_status_reply *body = &reply.status_body;
+
+	(void)state;
+	fill_status(1);
+	body->exposed_count = KSK_EXPOSED_COUNT_MAX;
+	for (size_t i = 0; i < KSK_EXPOSED_COUNT_MAX; i++) {
+		struct ksk_exposed_key *k = &body->exposed[i];
+
+		k->owner = body->notice[0].owner;
+		snprintf(k->provider, sizeof(k->provider), "p%zu", i);
+		k->ds = (struct ksk_ds){.tag = 1,
+			.algorithm = 13,
+			.digest_type = KSK_DIGEST_SHA256,
+			.digest_len = 32};
+		k->until = 1000 - i;
+	}
+	assert_reply_returns(KSK_OP_STATUS);
+	assert_int_equal(body->exposed_count, KSK_EXPOSED_COUNT_MAX);
+	assert_int_equal(body->exposed[15].until, 985);
+	body->exposed[0].provider[0] = '\0';
+	assert_refused(KSK_OP_STATUS, "provider");
+}
+
 static void
 test_states_have_words(void **state)
 {
@@ -237,6 +264,7 @@ main(void)
 		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_keys_reply),
 		cmocka_unit_test(test_status_reply),
+		cmocka_unit_test(test_status_tells_exposed_keys),
 		cmocka_unit_test(test_states_have_words),
 	};
 
