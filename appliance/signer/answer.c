@@ -235,8 +235,8 @@ fill_ksks(struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now,
 	struct ksk_keys_reply *body)
 {
 	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
-	size_t count = ksk_rules_standing(
-		&signer->inforce.table, zone, NULL, now, 0, standing);
+	size_t count = ksk_rules_standing(&signer->inforce.table, zone,
+		ksk_outlook_history(signer, zone), now, 0, standing);
 	for (uint32_t i = 0;
 		i < zone->ksks.count && body->ksk_count < KSK_KSK_COUNT_MAX;
 		i++) {

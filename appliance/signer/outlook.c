@@ -38,6 +38,13 @@ find_timeline(struct ksk_signer *signer, const struct ksk_zone *zone)
 		: NULL;
 }
 
+const struct ksk_history *
+ksk_outlook_history(struct ksk_signer *signer, const struct ksk_zone *zone)
+{
+	struct ksk_timeline *timeline = find_timeline(signer, zone);
+	return timeline == NULL ? NULL : ksk_timeline_history(timeline);
+}
+
 static void
 fill_key(const struct ksk_signer *signer, const struct ksk_zone *zone,
 	const struct ksk_history *history, uint64_t now,
@@ -129,10 +136,7 @@ void
 ksk_outlook_keys(struct ksk_signer *signer, const struct ksk_zone *zone,
 	uint64_t now, struct ksk_keys_reply *body)
 {
-	struct ksk_timeline *timeline = find_timeline(signer, zone);
-	const struct ksk_history *history = timeline == NULL
-		? NULL
-		: ksk_timeline_history(timeline);
+	const struct ksk_history *history = ksk_outlook_history(signer, zone);
 	fill_providers(signer, zone, history, now, body);
 	if (history == NULL)
 		return;

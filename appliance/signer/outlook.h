@@ -8,7 +8,7 @@
 #ifndef KSK_SIGNER_OUTLOOK_H
 #define KSK_SIGNER_OUTLOOK_H
 
-#include "appliance/policy/table.h"
+#include "appliance/policy/history.h"
 #include "protocol/msg.h"
 
 struct ksk_signer;
@@ -28,6 +28,11 @@ struct ksk_outlook {
  */
 void ksk_outlook_keys(struct ksk_signer *signer, const struct ksk_zone *zone,
 	uint64_t now, struct ksk_keys_reply *body);
+
+/* Returns a zone's history, or NULL if it can't be read now: what stands is told
+ * by the policy alone then. Borrowed until the next zone is asked for. */
+const struct ksk_history *ksk_outlook_history(
+	struct ksk_signer *signer, const struct ksk_zone *zone);
 
 /*
  * Finds the zone whose answer in effect expires first, as far as that can be
