@@ -17,14 +17,15 @@
  * before: the policy in force, NULL at start. may_refuse: a zone that can't go
  * over refuses the policy; else it is held, so that the others can be signed.
  * One that was held already and does not change stays held.
+ * refused: what refuses the policy is added, each with its zone; logged too.
  * KSK_ERR_BAD_INPUT with fault: the zone can't go over to the new policy: the
- * rule, and what to do. KSK_ERR_IO, KSK_ERR_MALFORMED, KSK_ERR_NO_ROOM: commit
+ * first rule and what to do, and which others refuse. KSK_ERR_IO, KSK_ERR_MALFORMED, KSK_ERR_NO_ROOM: commit
  * first.
  */
 KSK_MUST_USE enum ksk_err ksk_load_judge(struct ksk_signer *signer,
 	const struct ksk_inforce *before, struct ksk_inforce *next,
 	const struct ksk_name *name, bool may_refuse, uint64_t now,
-	struct ksk_fault *fault);
+	struct ksk_refusals *refused, struct ksk_fault *fault);
 
 /*
  * Returns true if a zone of the policy in force is held; judges it anew, for

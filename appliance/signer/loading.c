@@ -176,13 +176,37 @@ judge_name(struct ksk_signer *signer, const struct ksk_name *name,
 {
 	struct ksk_loading *l = &signer->loading;
 	enum ksk_err err = ksk_load_judge(signer, policy_before(signer),
-		&l->next, name, l->may_refuse, ksk_clock_now(), fault);
+		&l->next, name, l->may_refuse, ksk_clock_now(), &l->refused,
+		fault);
 
 	if (err != KSK_ERR_NO_ROOM)
 		return err;
 	ksk_pipeline_commit(signer, ksk_clock_mono_ms());
 	return ksk_load_judge(signer, policy_before(signer), &l->next, name,
-		l->may_refuse, ksk_clock_now(), fault);
+		l->may_refuse, ksk_clock_now(), &l->refused, fault);
+}
+
+static enum ksk_err
+end_judging(const struct ksk_loading *l, struct ksk_fault *fault)
+{
+	if (l->refused_count == 0)
+		return KSK_OK;
+	*fault = l->refused_why;
+	if (l->refused_count > 1)
+		ksk_fault_set(fault, "%.500s; %zu zones more, see the log",
+			l->refused_why.text, l->refused_count - 1);
+	return KSK_ERR_BAD_INPUT;
+}
+
+/* People want to know of all zones at once, and of some if it is most. */
+static enum ksk_err
+note_refused(struct ksk_loading *l, struct ksk_fault *fault)
+{
+	if (l->refused_count++ == 0)
+		l->refused_why = *fault;
+	return l->refused_count < KSK_LOADING_REFUSED_MAX
+		? KSK_OK
+		: end_judging(l, fault);
 }
 
 /* The next zones that have a timeline. KSK_OK: there are no more. */
@@ -197,11 +221,14 @@ judge_some(struct ksk_signer *signer, struct ksk_fault *fault)
 
 	for (size_t i = 0; i < count && err == KSK_OK; i++) {
 		err = judge_name(signer, &names[i], fault);
+		if (err == KSK_ERR_BAD_INPUT)
+			err = note_refused(l, fault);
 		l->judged = names[i];
 	}
 	if (err != KSK_OK)
 		return err;
-	return count < KSK_TIMELINES_NAMES ? KSK_OK : KSK_ERR_AGAIN;
+	return count < KSK_TIMELINES_NAMES ? end_judging(l, fault)
+					   : KSK_ERR_AGAIN;
 }
 
 /* ---- attesting ---- */

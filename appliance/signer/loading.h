@@ -42,6 +42,9 @@ enum ksk_loading_step {
 /* Zones that may be left for the turn in which the policy is recorded. */
 #define KSK_LOADING_FEW 8u
 
+/* After so many zones that can't go over no further one is looked for. */
+#define KSK_LOADING_REFUSED_MAX 8u
+
 /* Slices for which it is tried to get down to so few. */
 #define KSK_LOADING_SLICES_MAX 4096u
 
@@ -59,7 +62,10 @@ struct ksk_loading {
 	size_t again_count;
 	unsigned slices; /* since nothing else was left */
 	bool attests;    /* what changes a timeline is this loading itself */
-	bool may_refuse; /* a zone that can't go over refuses the policy */
+	bool may_refuse; /* a zone that can't go over refuses the policy: */
+	size_t refused_count;         /* so many do … */
+	struct ksk_fault refused_why; /* … the first one, in words, … */
+	struct ksk_refusals refused;  /* … all of them, rule by rule */
 };
 
 /*

@@ -65,6 +65,29 @@ judge_claims(struct ksk_signer *signer, struct ksk_refusals *refusals,
 				   : ksk_loading_judge(signer, fault);
 }
 
+/* Each rule of each zone that can't go over, with its key and provider. */
+static void
+refuse_zones(struct ksk_signer *signer, struct ksk_refusals *refusals,
+	const struct ksk_fault *fault)
+{
+	const struct ksk_refusals *zones = &signer->loading.refused;
+
+	if (zones->count == 0)
+		ksk_approve_refuse(
+			refusals, KSK_APPROVE_POLICY, "%.390s", fault->text);
+	for (size_t i = 0; i < zones->count; i++) {
+		const struct ksk_refusal *from = &zones->list[i];
+		struct ksk_refusal *to = &refusals->list[refusals->count];
+
+		ksk_approve_refuse(
+			refusals, KSK_APPROVE_POLICY, "%s", from->why);
+		to->has_tag = from->has_tag;
+		to->tag = from->tag;
+		memcpy(to->provider, from->provider, sizeof(to->provider));
+	}
+	refusals->dropped += zones->dropped;
+}
+
 enum ksk_err
 ksk_submit_judge_policy(struct ksk_signer *signer,
 	struct ksk_refusals *refusals, struct ksk_fault *fault)
@@ -77,8 +100,7 @@ ksk_submit_judge_policy(struct ksk_signer *signer,
 			err = KSK_ERR_AGAIN;
 	}
 	if (err == KSK_ERR_BAD_INPUT && refusals->count == 0)
-		ksk_approve_refuse(
-			refusals, KSK_APPROVE_POLICY, "%.390s", fault->text);
+		refuse_zones(signer, refusals, fault);
 	return err;
 }
 

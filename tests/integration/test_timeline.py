@@ -550,6 +550,31 @@ class Load(Base):
         self.assertGreater(
             self.done(self.peer().ask(ap.STATUS))[6], before)
 
+    def test_all_that_refuses_a_policy_is_told(self):
+        """Each rule of each zone, with the key and the provider it is
+        about; what the reload says names the first and the rest."""
+        a, other = self.a, "other.example."
+        self.done(a.sign(self.peer(), other, self.other))
+        late = ap.Zsk(a.path("late"), self.zone)
+        self.change({"alpha": [self.keys[0]], "gamma": [late]})
+        name, ksks, _, clients, more = a.zones[1]
+        a.zones[1] = (name, ksks, {"alpha": self.other[:1]}, clients, more)
+        line = self.reload("reload-refused")
+        self.assertIn("1 zones more, see the log", line)
+        told = a.log_lines("policy-refused")
+        for zone, rule, tag, provider in (
+                (self.zone, "zsk-coverage", "", "gamma"),
+                (self.zone, "early-drop", self.keys[1].tag, ""),
+                (other, "key-allowed", self.other[1].tag, "")):
+            self.assertTrue([
+                x for x in told
+                if f"zone={zone}" in x.replace('"', "")
+                and f"rule={rule}" in x.replace('"', "")
+                and f"tag={tag}" in x.replace('"', "")
+                and f"provider={provider}" in x.replace('"', "")],
+                (zone, rule, told))
+        self.assertIn("also", line)
+
     def test_outage_can_be_accepted(self):
         self.change({"alpha": [self.keys[0]]}, accept_outage="yes")
         self.reload("policy")
