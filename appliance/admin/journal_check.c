@@ -158,6 +158,8 @@ ksk_check_all(struct ksk_check *check, struct ksk_fault *fault)
 		err = ksk_check_tables(check, &why);
 	if (err == KSK_OK)
 		err = ksk_check_timelines(check, &why);
+	if (err == KSK_OK)
+		err = ksk_check_announced(check, &why);
 	if (err != KSK_OK)
 		ksk_fault_set(fault, "%s: %.560s", check->path, why.text);
 	return err;

@@ -88,4 +88,9 @@ KSK_MUST_USE enum ksk_err ksk_check_stays(struct ksk_check *check,
 KSK_MUST_USE enum ksk_err ksk_check_timelines(
 	struct ksk_check *check, struct ksk_fault *fault);
 
+/* Compares what providers announced last with the records that have it, and
+ * with what they signed. Errors as above. */
+KSK_MUST_USE enum ksk_err ksk_check_announced(
+	struct ksk_check *check, struct ksk_fault *fault);
+
 #endif

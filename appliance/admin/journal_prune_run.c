@@ -313,7 +313,9 @@ check_after(struct ksk_prune *p, struct ksk_fault *fault)
 	enum ksk_err err = ksk_check_records(after, fault);
 	if (err == KSK_OK)
 		err = ksk_check_tables(after, fault);
-	return err == KSK_OK ? ksk_check_timelines(after, fault) : err;
+	if (err == KSK_OK)
+		err = ksk_check_timelines(after, fault);
+	return err == KSK_OK ? ksk_check_announced(after, fault) : err;
 }
 
 /* A full disk is why many prune: the signer's reserve is there for that, and

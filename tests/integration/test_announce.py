@@ -4,7 +4,9 @@ openssl's own tool, and rotates its key without an operator; whoever brings it
 can add nothing of his own; each wrong one is refused with its own reason and
 changes nothing.
 """
+import contextlib
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -371,6 +373,56 @@ class Whole(Announce):
         self.accept(other.sign(self.text(3, [self.z1, self.z2])))
         self.signed(self.z1, self.z2, self.zb)
         self.assertNotIn(16, self.status())
+
+    def test_what_is_kept_can_be_proven(self):
+        """`kskadm journal check` compares it with what the provider signed."""
+        self.start()
+        a, path = self.a, self.a.path("state/journal/journal.db")
+
+        def rows(sql, *values):
+            with contextlib.closing(sqlite3.connect(path)) as db, db:
+                return db.execute(sql, values).fetchall()
+        self.accept(self.alpha.sign(self.text(1, [self.z1])))
+        self.signed(self.z1, self.zb)
+        a.stop()
+        first, = rows("SELECT * FROM announced")
+        a.start()
+        self.accept(self.alpha.sign(self.text(2, [(self.z1, 1), self.z2])))
+        a.stop()
+        a.kskadm("journal", "check", path)
+        row, = rows("SELECT * FROM announced")
+
+        def found(words, *columns):
+            rows("DELETE FROM announced")
+            rows("INSERT INTO announced VALUES(?, ?, ?, ?, ?, ?)", *columns)
+            done = a.kskadm("journal", "check", path, check=False)
+            self.assertEqual(done.returncode, 14, done.out + done.err)
+            self.assertIn(words, done.err)
+        found("a later one is there", *first)
+        found("its provider, key or dates are others", row[0], "beta", *row[2:])
+        found("its provider, key or dates are others", *row[:4], row[4] + 1,
+              row[5])
+        found("is not this provider's announcement", ap.wire_name("other."),
+              *row[1:])
+        digest = bytes.fromhex(self.z2.ds.split()[3])
+        self.assertEqual(row[5].count(digest), 1)
+        found("lists other keys", *row[:5], row[5].replace(
+            digest, bytes(32)))
+        found("can't be read", *row[:5], row[5][:-1])
+        passed = 0
+        for at in range(0, len(row[5]), 11):
+            body = bytearray(row[5])
+            body[at] ^= 0x40
+            rows("DELETE FROM announced")
+            rows("INSERT INTO announced VALUES(?, ?, ?, ?, ?, ?)", *row[:5],
+                 bytes(body))
+            passed += a.kskadm("journal", "check", path,
+                               check=False).returncode == 0
+        # The second in which it was accepted is not looked at to the second.
+        self.assertLessEqual(passed, 1)
+        rows("DELETE FROM announced")
+        rows("INSERT INTO announced VALUES(?, ?, ?, ?, ?, ?)", *row)
+        a.kskadm("journal", "check", path)
 
     def test_pins_give_way_to_announcements(self):
         """A provider goes over while its zone is served."""
