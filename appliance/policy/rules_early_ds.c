@@ -85,6 +85,7 @@ fits_from(const struct ksk_case *c, const struct wish *wish, uint32_t bit)
 	return from;
 }
 
+/* What a schedule will publish makes no algorithm known before. */
 static uint32_t
 known_algorithms(const struct ksk_case *c)
 {
@@ -93,7 +94,8 @@ known_algorithms(const struct ksk_case *c)
 
 	ksk_held_begin(&held, c->table, &c->past, c->start);
 	while (ksk_held_next(&held)) {
-		for (size_t i = 0; i < held.count; i++)
+		for (size_t i = 0;
+			i < held.count && !ksk_held_begins_later(&held); i++)
 			out |= 1u << held.ds[i].algorithm % 32;
 	}
 	return out;

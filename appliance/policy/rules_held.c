@@ -39,6 +39,13 @@ ksk_held_equal(const struct ksk_ds *a, size_t a_count, const struct ksk_ds *b,
 	return true;
 }
 
+bool
+ksk_held_begins_later(const struct ksk_held *held)
+{
+	return (held->stage == CDS || held->stage == CDNSKEY) &&
+		held->walk.start > held->at;
+}
+
 uint64_t
 ksk_held_grace(const struct ksk_times *times, uint64_t at)
 {

@@ -40,6 +40,10 @@ void ksk_held_begin(struct ksk_held *held, const struct ksk_table *table,
  * once. */
 bool ksk_held_next(struct ksk_held *held);
 
+/* Returns true if the present set was published in an answer that begins later
+ * than the moment: it may be held one day, but not yet. */
+bool ksk_held_begins_later(const struct ksk_held *held);
+
 /* Returns true if two DS name one key: equal, or of different digest types
  * with one tag and algorithm (a digest can't be turned into the other). */
 bool ksk_held_same_key(const struct ksk_ds *a, const struct ksk_ds *b);

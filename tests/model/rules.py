@@ -198,21 +198,21 @@ class Box:
             return p.gone is None or at < p.gone + self.wait("Z", at)
         return False
 
-    def ds_sets(self, at):
-        """The DS sets a resolver may hold at `at` or later."""
+    def ds_sets(self, at, begun=False):
+        """The DS sets a resolver may hold at `at` or later; begun: not those of answers that begin later."""
         if "dssets" not in self.fix:
             return [self.snaps[-1][1]]
         grace = (self.pol.PP if "parentprop" in self.fix else 0) + self.wait("PT", at)
         sets = [self.snaps[-1][1]] + [s for (_, s), (t, _) in zip(self.snaps, self.snaps[1:]) if at < t + grace]
         for typ in ("CDS", "CDNSKEY"):                  # parents read either
-            sets += self.published(self.tl[typ], at, grace)
+            sets += self.published(self.tl[typ], at, grace, begun)
         return sets
 
-    def published(self, sequence, at, grace):
+    def published(self, sequence, at, grace, begun=False):
         """Those of a sequence of CDS or CDNSKEY that the parent may have acted on, or may act on."""
         times, sets = Times(sequence, self.pol, self.fix), []
         for c in sequence:
-            if not times.served(c):
+            if not times.served(c) or (begun and times.start(c) > at):
                 continue
             # Closed at the first attestation that shows the parent can no longer act on it: it was out of every cache
             # by then, or the parent had acted on a later one (it never goes back).
@@ -422,7 +422,7 @@ class Box:
                     if not {k for k in c.keys & a.signers if alg(k) == x}:
                         bad.append("early-ds")
         if "algdata" in fix:
-            known = {alg(k) for d in self.ds_sets(start) for k in d}
+            known = {alg(k) for d in self.ds_sets(start, begun=True) for k in d}
             for x in {alg(k) for k in c.keys - pol.cosigners} - known:
                 for name, p in pol.providers:
                     if self.needed(p, start):
