@@ -42,6 +42,9 @@ bool
 ksk_clock_synchronised(void)
 {
 	struct timex t = {.modes = 0}; /* reads, sets nothing */
+	const int state = ntp_adjtime(&t);
 
-	return ntp_adjtime(&t) != TIME_ERROR && (t.status & STA_UNSYNC) == 0;
+	/* A kernel that gives no answer (-1) does not say so. */
+	return state >= 0 && state != TIME_ERROR &&
+		(t.status & STA_UNSYNC) == 0;
 }
