@@ -50,8 +50,8 @@ struct path_beneath {
 	int32_t parent;
 } __attribute__((packed));
 
-static int
-landlock_abi(void)
+int
+ksk_landlock_abi(void)
 {
 	const long abi = syscall(
 		SYS_landlock_create_ruleset, NULL, (size_t)0, CREATE_VERSION);
@@ -165,7 +165,7 @@ enum ksk_err
 ksk_landlock_enter(const struct ksk_sandbox *sandbox, int *out_abi,
 	struct ksk_fault *fault)
 {
-	const int abi = landlock_abi();
+	const int abi = ksk_landlock_abi();
 	const struct ruleset attr = {
 		.fs = known_rights(abi),
 		.net = abi >= 4 && !sandbox->network ? NET_ALL : 0,

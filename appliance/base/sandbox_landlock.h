@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sandbox_landlock - the Landlock step of ksk_sandbox_enter; nobody else calls
- * it. Tests: tests/unit/test_sandbox.c
+ * sandbox_landlock - the Landlock step of ksk_sandbox_enter, and which Landlock
+ * this kernel has. Tests: tests/unit/test_sandbox.c, tests/token/test_doctor.py
  */
 #ifndef KSK_BASE_SANDBOX_LANDLOCK_H
 #define KSK_BASE_SANDBOX_LANDLOCK_H
 
 #include "appliance/base/sandbox.h"
+
+/* Returns the ABI of the kernel's Landlock, 0 if it has none. */
+int ksk_landlock_abi(void);
 
 /*
  * Forbids this process all files except the listed ones and, unless

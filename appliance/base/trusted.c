@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trusted - opening files whose content is trusted: declared in config.h.
+ * trusted - opening files whose content is trusted, and opening them again:
+ * declared in config.h.
  */
 #include "appliance/base/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,4 +98,13 @@ ksk_open_trusted(const char *path, const char *what, bool secret, int *out_fd,
 out:
 	close(fd);
 	return err;
+}
+
+int
+ksk_file_reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
 }

@@ -133,15 +133,6 @@ out:
 	return err;
 }
 
-int
-ksk_file_reopen(int fd)
-{
-	char path[32];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 void
 ksk_file_close(int *fd)
 {

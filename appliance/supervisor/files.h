@@ -31,10 +31,6 @@ KSK_MUST_USE enum ksk_err ksk_file_empty(
 KSK_MUST_USE enum ksk_err ksk_file_snapshot(
 	const struct ksk_file *file, int *out_fd, struct ksk_fault *fault);
 
-/* Opens a descriptor's file anew, read only, at its beginning. Returns the
- * descriptor (owned, CLOEXEC), or -1 with errno. */
-int ksk_file_reopen(int fd);
-
 /* Closes *fd if it is one, and sets it to -1. */
 void ksk_file_close(int *fd);
 

@@ -5,9 +5,9 @@
 #include "appliance/supervisor/settings.h"
 
 #include "appliance/base/clock.h"
+#include "appliance/base/tls_check.h"
 #include "appliance/supervisor/files.h"
 #include "appliance/supervisor/module_file.h"
-#include "appliance/supervisor/tls_check.h"
 #include "protocol/limits.h"
 
 #include <errno.h>

@@ -2,9 +2,7 @@
 /*
  * tls_check - see tls_check.h.
  */
-#include "appliance/supervisor/tls_check.h"
-
-#include "appliance/supervisor/files.h"
+#include "appliance/base/tls_check.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>

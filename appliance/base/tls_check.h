@@ -3,15 +3,15 @@
  * tls_check - whether TLS key and certificate can be used: both readable, the
  * key is the certificate's, now lies between its dates. Chains are not
  * checked: clients pin the key (PROTOCOL.md 1).
- * Tests: tests/integration/test_supervisor.py
+ * Tests: tests/integration/test_supervisor.py, tests/token/test_doctor.py
  */
-#ifndef KSK_SUPERVISOR_TLS_CHECK_H
-#define KSK_SUPERVISOR_TLS_CHECK_H
+#ifndef KSK_BASE_TLS_CHECK_H
+#define KSK_BASE_TLS_CHECK_H
 
 #include "appliance/base/config.h"
 
 /*
- * Checks the snapshots of a configuration's key and certificate.
+ * Checks a configuration's key and certificate.
  * key_fd, certificate_fd: borrowed, PEM. now: seconds since 1970.
  * KSK_ERR_BAD_INPUT with fault: file, what is wrong, what to do.
  */
