@@ -69,6 +69,16 @@ void ksk_token_mechanisms(struct ksk_token *token);
 /* Returns the token's names, borrowed as long as it is open. */
 const struct ksk_token_name *ksk_token_name(const struct ksk_token *token);
 
+/* What a token says of its user PIN without being asked for a login. */
+enum ksk_token_pin {
+	KSK_TOKEN_PIN_GOOD,
+	KSK_TOKEN_PIN_LOW,    /* wrong ones were tried */
+	KSK_TOKEN_PIN_LAST,   /* one more wrong one locks it */
+	KSK_TOKEN_PIN_LOCKED, /* no login until it is unlocked */
+	KSK_TOKEN_PIN_NONE,   /* there is none yet */
+};
+enum ksk_token_pin ksk_token_pin(const struct ksk_token *token);
+
 /* Returns how many different keys this process can sign with, 0: any number. */
 size_t ksk_token_keys_max(const struct ksk_token *token);
 

@@ -60,6 +60,20 @@ judge(CK_RV rv, struct ksk_fault *fault)
 	return KSK_ERR_PIN_WRONG;
 }
 
+enum ksk_token_pin
+ksk_token_pin(const struct ksk_token *token)
+{
+	if ((token->flags & CKF_USER_PIN_LOCKED) != 0)
+		return KSK_TOKEN_PIN_LOCKED;
+	if ((token->flags & CKF_USER_PIN_INITIALIZED) == 0)
+		return KSK_TOKEN_PIN_NONE;
+	if ((token->flags & CKF_USER_PIN_FINAL_TRY) != 0)
+		return KSK_TOKEN_PIN_LAST;
+	return (token->flags & CKF_USER_PIN_COUNT_LOW) != 0
+		? KSK_TOKEN_PIN_LOW
+		: KSK_TOKEN_PIN_GOOD;
+}
+
 enum ksk_err
 ksk_token_login(struct ksk_token *token, const struct ksk_pin *pin,
 	struct ksk_fault *fault)

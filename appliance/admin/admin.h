@@ -102,6 +102,6 @@ ksk_verb ksk_verb_init, ksk_verb_tls_init, ksk_verb_tls_pin,
 	ksk_verb_key_restore, ksk_verb_keymap_show, ksk_verb_policy_check,
 	ksk_verb_ceremony, ksk_verb_accept_clock, ksk_verb_accept_restore,
 	ksk_verb_journal_check, ksk_verb_journal_prune, ksk_verb_authority,
-	ksk_verb_unlock;
+	ksk_verb_unlock, ksk_verb_doctor;
 
 #endif

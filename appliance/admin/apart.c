@@ -17,6 +17,9 @@
 /* The module gets this long for C_Finalize when all else is done. */
 #define LEAVE_SEC 5u
 
+/* A look waits for nobody's module. */
+#define LOOK_SEC 30u
+
 static bool
 drop_rights(struct ksk_config_user user)
 {
@@ -52,7 +55,8 @@ set_environment(const struct ksk_config_token *token)
 static void
 lock_pins(const struct ksk_apart_order *order)
 {
-	(void)mlock(order->pin, sizeof(*order->pin));
+	if (order->pin != NULL)
+		(void)mlock(order->pin, sizeof(*order->pin));
 	if (order->so_pin != NULL)
 		(void)mlock(order->so_pin, sizeof(*order->so_pin));
 }
@@ -64,6 +68,8 @@ work_apart(const struct ksk_config_token *token, struct ksk_config_user user,
 	struct ksk_token *open = NULL;
 
 	lock_pins(order);
+	if (order->what == KSK_APART_LOOK)
+		(void)alarm(LOOK_SEC); /* its default action ends the process */
 	if (!drop_rights(user) || !set_environment(token)) {
 		ksk_fault_set(&result->fault,
 			"can't become the token's user (uid %u): %s",
@@ -73,7 +79,7 @@ work_apart(const struct ksk_config_token *token, struct ksk_config_user user,
 		ksk_apart_work(token, order, result, &open);
 	}
 	result->done = true;
-	(void)alarm(LEAVE_SEC); /* its default action ends the process */
+	(void)alarm(LEAVE_SEC);
 	ksk_token_close(&open);
 	_exit(0);
 }
@@ -116,9 +122,9 @@ wait_for(pid_t pid)
 }
 
 enum ksk_exit
-ksk_apart_run(const struct ksk_config_token *token, struct ksk_config_user user,
+ksk_apart_try(const struct ksk_config_token *token, struct ksk_config_user user,
 	const struct ksk_apart_order *order,
-	struct ksk_apart_result **out_result)
+	struct ksk_apart_result **out_result, struct ksk_fault *fault)
 {
 	struct ksk_apart_result *result = mmap(NULL, sizeof(*result),
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -127,7 +133,8 @@ ksk_apart_run(const struct ksk_config_token *token, struct ksk_config_user user,
 	int status;
 
 	if (result == MAP_FAILED || (pid = fork()) < 0) {
-		ksk_say("no process or memory for the token's work: %s",
+		ksk_fault_set(fault,
+			"no process or memory for the token's work: %s",
 			strerror(errno));
 		return KSK_EXIT_INTERNAL;
 	}
@@ -137,17 +144,38 @@ ksk_apart_run(const struct ksk_config_token *token, struct ksk_config_user user,
 	check_result(result);
 	code = result->code;
 	if (!result->done) {
-		ksk_say("the module ended the process that used it (%s %d)",
+		ksk_fault_set(fault,
+			WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
+				? "the module gave no answer in time (%s %d)"
+				: "the module ended the process that used it "
+				  "(%s %d)",
 			WIFSIGNALED(status) ? "signal" : "status",
 			WIFSIGNALED(status) ? WTERMSIG(status)
 					    : WEXITSTATUS(status));
 		code = KSK_EXIT_MODULE;
 	} else if (code != KSK_EXIT_OK) {
-		(void)ksk_fail(code, result->err, &result->fault);
+		ksk_fault_set(fault, "%s",
+			result->fault.text[0] != '\0'
+				? result->fault.text
+				: ksk_err_text(result->err));
 	}
 	if (code != KSK_EXIT_OK)
 		ksk_apart_free(&result);
 	*out_result = result;
+	return code;
+}
+
+enum ksk_exit
+ksk_apart_run(const struct ksk_config_token *token, struct ksk_config_user user,
+	const struct ksk_apart_order *order,
+	struct ksk_apart_result **out_result)
+{
+	struct ksk_fault fault = {""};
+	enum ksk_exit code = ksk_apart_try(
+		token, user, order, out_result, &fault);
+
+	if (code != KSK_EXIT_OK)
+		ksk_say("%s", fault.text);
 	return code;
 }
 

@@ -39,6 +39,7 @@ enum ksk_apart_what {
 	KSK_APART_RECIPIENT, /* pin, label; writes a file */
 	KSK_APART_BACKUP, /* pin, zone, label, algorithm, file; writes a file */
 	KSK_APART_RESTORE, /* pin, zone, file, extractable */
+	KSK_APART_LOOK,    /* no PIN, no login: is the token there? */
 };
 
 struct ksk_apart_order {
@@ -60,6 +61,7 @@ struct ksk_apart_result {
 	enum ksk_err err;
 	struct ksk_fault fault;
 	struct ksk_token_name name;
+	uint8_t pin;     /* enum ksk_token_pin */
 	size_t file_len; /* of what is to be written to a file */
 	uint8_t file[KSK_WRAP_FILE_MAX];
 	bool more; /* keys were left out */
@@ -75,6 +77,12 @@ struct ksk_apart_result {
 enum ksk_exit ksk_apart_run(const struct ksk_config_token *token,
 	struct ksk_config_user user, const struct ksk_apart_order *order,
 	struct ksk_apart_result **out_result);
+
+/* As ksk_apart_run, but says nothing: fault has the reason, and out_result is
+ * NULL after a failure. */
+enum ksk_exit ksk_apart_try(const struct ksk_config_token *token,
+	struct ksk_config_user user, const struct ksk_apart_order *order,
+	struct ksk_apart_result **out_result, struct ksk_fault *fault);
 
 void ksk_apart_free(struct ksk_apart_result **result);
 

@@ -163,7 +163,8 @@ list(struct ksk_token *token, const struct ksk_apart_order *order,
 static bool
 writes(enum ksk_apart_what what)
 {
-	return what != KSK_APART_LIST && what != KSK_APART_BACKUP;
+	return what != KSK_APART_LIST && what != KSK_APART_BACKUP &&
+		what != KSK_APART_LOOK;
 }
 
 static enum ksk_err
@@ -186,6 +187,9 @@ open_token(const struct ksk_config_token *token,
 		return r;
 	}
 	result->name = *ksk_token_name(*out_token);
+	result->pin = (uint8_t)ksk_token_pin(*out_token);
+	if (order->what == KSK_APART_LOOK)
+		return KSK_OK;
 	r = ksk_token_login(*out_token, order->pin, &result->fault);
 	if (r != KSK_OK)
 		result->code = r == KSK_ERR_BAD_INPUT ? KSK_EXIT_PIN_SOURCE
@@ -201,6 +205,8 @@ use_token(struct ksk_token *token, const struct ksk_apart_order *order,
 	switch (order->what) {
 	case KSK_APART_TOKEN_INIT:
 		break;
+	case KSK_APART_LOOK:
+		return KSK_OK;
 	case KSK_APART_GENERATE:
 		return generate(token, order, result);
 	case KSK_APART_LIST:

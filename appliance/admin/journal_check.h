@@ -36,6 +36,14 @@ struct ksk_check {
  * with fault. */
 KSK_MUST_USE enum ksk_err ksk_check_open(
 	struct ksk_check *check, struct ksk_fault *fault);
+/* As ksk_check_open, but does not look through the whole file, and takes a
+ * journal of an earlier version too. It leaves the folder as it is; nobody else
+ * may have the file open.
+ * out_version: of its tables; unless it is KSK_CHECK_SCHEMA nothing else is
+ * known. */
+KSK_MUST_USE enum ksk_err ksk_check_peek(struct ksk_check *check,
+	uint64_t *out_version, struct ksk_fault *fault);
+
 void ksk_check_close(struct ksk_check *check);
 
 /* Prepares a query. KSK_ERR_IO with fault. out_statement: owned,

@@ -11,6 +11,7 @@
 #include "protocol/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -86,32 +87,40 @@ look(const struct ksk_check *check, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
-/* Whose journal it is, and of which version. */
 static enum ksk_err
-read_meta(struct ksk_check *check, struct ksk_fault *fault)
+read_version(
+	struct ksk_check *check, uint64_t *out_version, struct ksk_fault *fault)
 {
 	sqlite3_stmt *st = NULL;
 	enum ksk_err err = ksk_check_query(
 		check, "PRAGMA user_version", &st, fault);
-	uint64_t version = 0;
 
 	if (err == KSK_OK && (err = ksk_check_row(check, st, fault)) == KSK_OK)
-		version = ksk_check_number(st, 0);
+		*out_version = ksk_check_number(st, 0);
 	(void)sqlite3_finalize(st);
-	if (err != KSK_OK)
-		return err;
-	if (version != KSK_CHECK_SCHEMA) {
-		ksk_fault_set(fault,
-			"%s: no journal of this version (schema %llu, this "
-			"program knows %d)",
-			check->path, (unsigned long long)version,
-			KSK_CHECK_SCHEMA);
-		return KSK_ERR_MALFORMED;
-	}
-	st = NULL;
-	err = ksk_check_query(check,
+	return err;
+}
+
+static enum ksk_err
+refuse_version(const struct ksk_check *check, uint64_t version,
+	struct ksk_fault *fault)
+{
+	ksk_fault_set(fault,
+		"%s: no journal of this version (schema %llu, this program "
+		"knows %d)",
+		check->path, (unsigned long long)version, KSK_CHECK_SCHEMA);
+	return KSK_ERR_MALFORMED;
+}
+
+/* Whose journal it is. */
+static enum ksk_err
+read_meta(struct ksk_check *check, struct ksk_fault *fault)
+{
+	sqlite3_stmt *st = NULL;
+	enum ksk_err err = ksk_check_query(check,
 		"SELECT appliance, journal_id, open_from FROM meta", &st,
 		fault);
+
 	if (err == KSK_OK &&
 		(err = ksk_check_row(check, st, fault)) == KSK_OK) {
 		struct ksk_span appliance = ksk_check_bytes(st, 0);
@@ -180,16 +189,51 @@ check_file(struct ksk_check *check, struct ksk_fault *fault)
 	return err;
 }
 
-enum ksk_err
-ksk_check_open(struct ksk_check *check, struct ksk_fault *fault)
+/* Each byte of a path in three, and what stands around them. */
+#define URI_CAP (3u * KSK_PATH_CAP + 32u)
+
+/* A name that SQLite opens as a file that nobody changes, with no lock and no
+ * log beside it. */
+static void
+immutable_uri(const char *path, char out[URI_CAP])
+{
+	size_t len = (size_t)snprintf(out, URI_CAP, "file:");
+
+	for (const char *p = path; *p != '\0' && len < URI_CAP - 32; p++)
+		len += (size_t)snprintf(
+			out + len, 4, "%%%02x", (unsigned)(unsigned char)*p);
+	(void)snprintf(out + len, URI_CAP - len, "?immutable=1");
+}
+
+static bool
+has_log(const char *path)
+{
+	char log[KSK_PATH_CAP + 8];
+	struct stat st;
+
+	(void)snprintf(log, sizeof(log), "%s-wal", path);
+	return lstat(log, &st) == 0;
+}
+
+/* still: leave no log behind where there is none. Then another one that has the
+ * file open would not be noticed: the caller knows that there is none. */
+static enum ksk_err
+open_file(struct ksk_check *check, bool still, struct ksk_fault *fault)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	char uri[URI_CAP];
+	const char *name = check->path;
 	enum ksk_err err = look(check, fault);
 
 	if (err != KSK_OK)
 		return err;
-	if (sqlite3_open_v2(check->path, &check->db, flags, NULL) !=
-			SQLITE_OK ||
+	if (still && !has_log(check->path)) {
+		immutable_uri(check->path, uri);
+		name = uri;
+		flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
+			SQLITE_OPEN_NOMUTEX;
+	}
+	if (sqlite3_open_v2(name, &check->db, flags, NULL) != SQLITE_OK ||
 		/* What was written stays where it is when this ends. */
 		sqlite3_db_config(check->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
 			1, NULL) != SQLITE_OK ||
@@ -202,10 +246,41 @@ ksk_check_open(struct ksk_check *check, struct ksk_fault *fault)
 			"SELECT count(*) FROM sqlite_schema;",
 			NULL, NULL, NULL) != SQLITE_OK)
 		return fail(check, fault);
-	err = check_file(check, fault);
-	if (err == KSK_OK)
-		err = read_meta(check, fault);
+	return KSK_OK;
+}
+
+enum ksk_err
+ksk_check_open(struct ksk_check *check, struct ksk_fault *fault)
+{
+	uint64_t version = 0;
+	enum ksk_err err;
+
+	if ((err = open_file(check, false, fault)) != KSK_OK ||
+		(err = check_file(check, fault)) != KSK_OK ||
+		(err = read_version(check, &version, fault)) != KSK_OK)
+		return err;
+	if (version != KSK_CHECK_SCHEMA)
+		return refuse_version(check, version, fault);
+	err = read_meta(check, fault);
 	return err == KSK_OK ? read_oldest(check, fault) : err;
+}
+
+enum ksk_err
+ksk_check_peek(
+	struct ksk_check *check, uint64_t *out_version, struct ksk_fault *fault)
+{
+	uint64_t version = 0;
+	enum ksk_err err;
+
+	if ((err = open_file(check, true, fault)) != KSK_OK ||
+		(err = read_version(check, &version, fault)) != KSK_OK)
+		return err;
+	if (version == 0 || version > KSK_CHECK_SCHEMA)
+		return refuse_version(check, version, fault);
+	err = version == KSK_CHECK_SCHEMA ? read_meta(check, fault) : KSK_OK;
+	if (err == KSK_OK)
+		*out_version = version;
+	return err;
 }
 
 void

@@ -138,6 +138,11 @@ static const struct verb {
 		"holds and proves by the audit key,\nwhose signatures have "
 		"expired, and that no answer is given again from. Prints why "
 		"no more do.\nKeep FILE.\n"},
+	{"doctor", "", ksk_verb_doctor, "",
+		"look at all that kskd needs, and change nothing",
+		"One line for each thing: ok, warning or trouble, what was "
+		"found and what to do. No PIN is\ntried. Exits with 0, with "
+		"19 after a warning, with 20 after trouble.\n"},
 	{"keymap", "show", ksk_verb_keymap_show, "",
 		"print the keymap, if it is right", ""},
 	{"ceremony", "", ksk_verb_ceremony, "--transcript FILE SCRIPT",

@@ -29,6 +29,8 @@ enum ksk_exit {
 	KSK_EXIT_SANDBOX = 16,    /* the sandbox could not be entered */
 	KSK_EXIT_RUNNING = 17,    /* another kskd uses the state folder */
 	KSK_EXIT_NO_KSKD = 18,    /* no kskd runs, or it does not answer */
+	KSK_EXIT_WARNING = 19,    /* kskadm doctor: warnings */
+	KSK_EXIT_TROUBLE = 20,    /* kskadm doctor: trouble */
 	KSK_EXIT_LEAK = 99,       /* sanitized builds only: memory leaked */
 };
 

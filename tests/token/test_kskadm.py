@@ -332,7 +332,7 @@ class Kskadm(unittest.TestCase):
     def test_help(self):
         out = self.box.run("--help").out
         verbs = re.findall(r"^  (\w+(?: \w+)?)  ", out, re.M)
-        self.assertEqual(len(verbs), 22)
+        self.assertEqual(len(verbs), 23)
         for verb in verbs:
             text = self.box.run(*verb.split(), "--help").out
             self.assertIn("usage: kskadm [-c FILE] " + verb, text)
