@@ -15,7 +15,7 @@
  * with the same keys are the same DS set: the pair counts as one, held and
  * closed together. While only one of the two has changed, both sets may come
  * to be held: parents read either type.
- * Tests: tests/unit/test_history.c, tests/model/test_model.py
+ * Tests: tests/unit/test_history.c, test_history_more.c, tests/model/test_model.py
  */
 #ifndef KSK_POLICY_HISTORY_H
 #define KSK_POLICY_HISTORY_H

@@ -7,7 +7,8 @@
  * Rules that depend on what was signed before (marked H) take it from struct
  * ksk_history. Where it is absent (NULL) they judge by what the request and
  * the policy alone show, and refuse what only history could justify.
- * Tests: tests/unit/test_rules.c (one accept and one reject test per rule)
+ * Tests: tests/unit/test_rules.c (one accept and one reject test per rule),
+ * test_rules_words.c (what refusals say), test_rules_cost.c (what they cost)
  */
 #ifndef KSK_POLICY_RULES_H
 #define KSK_POLICY_RULES_H

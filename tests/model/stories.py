@@ -565,6 +565,64 @@ def newest_key_dropped_instead_of_the_old(f):
 
 
 @bad
+def withdrawn_key_is_still_listed(f):
+    """The withdrawal is in force, and somebody signs the set of yesterday."""
+    s = Tale(f, providers=(("alpha", prov("z1.e", "z2.e")), ("beta", prov("zb1.e")))).steady()
+    s.provider("alpha", prov(("z1.e", KeyEntry(withdrawn=True)), "z2.e"), limit=0)
+    s.sign("z1.e", "z2.e", "zb1.e", limit=0)
+    return s
+
+
+@bad
+def withdrawal_takes_the_standby_along(f):
+    """The key that was withdrawn goes at once; the one that took over for it is needed."""
+    p = (("alpha", prov("z1.e", "z2.e", "z3.e")), ("beta", prov("zb1.e")))
+    s = Tale(f, providers=p).steady()
+    s.sign("z1.e", "z2.e", "zb1.e", limit=0)
+    s.covered()
+    s.world.use("alpha", ["z2.e"], s.t)
+    s.switched()
+    s.provider("alpha", prov(("z1.e", KeyEntry(withdrawn=True)), "z2.e", "z3.e"), limit=0)
+    s.sign("z3.e", "zb1.e", limit=0)
+    return s
+
+
+@bad
+def double_signature_roll_ends_too_early(f):
+    """Both keys signed; the old one goes while what it alone signed is cached."""
+    s = Tale(f, providers=two()).steady()
+    s.sign("z1.e", "z2.e", "zb1.e", limit=0)
+    s.covered()
+    s.world.use("alpha", ["z1.e", "z2.e"], s.t)
+    s.switched()
+    s.world.use("alpha", ["z2.e"], s.t)
+    s.provider("alpha", prov(("z1.e", KeyEntry(retired=s.t + s.pol.SD + s.pol.P)), "z2.e"), limit=0)
+    s.wait(2)
+    s.sign("z2.e", "zb1.e", limit=0)
+    return s
+
+
+@bad
+def cds_delete_without_a_word_of_the_policy(f):
+    s = Tale(f).steady()
+    s.cds("k1.e")
+    s.wait(1)
+    s.cds(limit=0)
+    return s
+
+
+@bad
+def cds_delete_once_its_time_is_over(f):
+    s = Tale(f).steady()
+    s.cds("k1.e")
+    s.load(cds_delete=True, limit=0)
+    s.wait(1)
+    s.load(cds_delete=False, limit=0)
+    s.cds(limit=0)
+    return s
+
+
+@bad
 def old_withdrawal_hides_an_early_drop(f):
     p = (("alpha", prov(("z0.e", KeyEntry(withdrawn=True)), "z1.e", "z2.e")), ("beta", prov("zb1.e")))
     s = Tale(f, providers=p).steady()

@@ -32,7 +32,7 @@ def tearDownModule():
 
 
 class Stories(unittest.TestCase):
-    """The 50 of stories.py, judged by both at every step."""
+    """Those of stories.py, judged by both at every step."""
 
 
 def story(f, good):
