@@ -190,6 +190,133 @@ test_who_waits_for_a_schedule(void **state)
 	ksk_tickets_free(&tickets);
 }
 
+static const uint8_t one_key[] = {1, 0, 3, 13, 1};
+static const uint8_t other_key[] = {1, 0, 3, 13, 2};
+
+/* A sign request at a stage: of lab.example., for one key. */
+static struct ksk_ticket *
+take_sign(struct ksk_tickets *tickets, const uint8_t *key, enum ksk_stage stage)
+{
+	struct ksk_ticket *t = take(tickets, 1);
+	struct ksk_sign *sign = &t->request.sign;
+
+	t->request.op = KSK_OP_SIGN;
+	t->stage = stage;
+	sign->rrset.type = KSK_TYPE_DNSKEY;
+	sign->rrset.ttl = 3600;
+	sign->rrset.count = 1;
+	sign->rrset.rdata[0] = ksk_span_of(key, sizeof(one_key));
+	assert_int_equal(ksk_name_from_text(
+				 "lab.example.", 12, &sign->rrset.owner, NULL),
+		KSK_OK);
+	return t;
+}
+
+/* Only what would be judged against something that is about to change waits. */
+static void
+test_who_waits_for_a_set(void **state)
+{
+	(void)state;
+	struct ksk_tickets *tickets = NULL;
+	assert_int_equal(ksk_tickets_new(&tickets), KSK_OK);
+	struct ksk_ticket *signing = take_sign(
+		tickets, one_key, KSK_STAGE_TOKEN);
+	struct ksk_ticket *t = take_sign(tickets, one_key, KSK_STAGE_REPLY);
+	struct ksk_sign *sign = &t->request.sign;
+	/* The same set runs beside it … */
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	/* … but not one that must follow the last answer, … */
+	sign->has_previous = true;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	sign->has_previous = false;
+	/* … of another window, type, TTL, or content. */
+	sign->has_window = true;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	sign->has_window = false;
+	sign->rrset.type = KSK_TYPE_CDNSKEY;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	sign->rrset.type = KSK_TYPE_DNSKEY;
+	sign->rrset.ttl++;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	sign->rrset.ttl--;
+	sign->rrset.rdata[0] = ksk_span_of(other_key, sizeof(other_key));
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	/* An adoption changes the same timeline. */
+	t->request.op = KSK_OP_ADOPT;
+	t->request.adopt.rrset = sign->rrset;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	t->request.op = KSK_OP_SIGN;
+	sign->rrset = signing->request.sign.rrset;
+	sign->rrset.rdata[0] = ksk_span_of(other_key, sizeof(other_key));
+	/* Stages in which the timeline may still change, and those after. */
+	signing->stage = KSK_STAGE_INTENT;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	signing->stage = KSK_STAGE_RESULT; /* what it adds is staged */
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	signing->stage = KSK_STAGE_REPLY;
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	ksk_tickets_free(&tickets);
+}
+
+/* A repeat with the key of one that is being signed gets that one's answer. */
+static void
+test_who_waits_for_a_key(void **state)
+{
+	(void)state;
+	struct ksk_tickets *tickets = NULL;
+	assert_int_equal(ksk_tickets_new(&tickets), KSK_OK);
+	struct ksk_ticket *signing = take_sign(
+		tickets, one_key, KSK_STAGE_TOKEN);
+	struct ksk_ticket *t = take_sign(tickets, one_key, KSK_STAGE_REPLY);
+	signing->request.sign.has_idempotency = true;
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	t->request.sign.has_idempotency = true;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	signing->stage = KSK_STAGE_RESULT;
+	assert_true(ksk_ticket_must_wait(tickets, t));
+	/* Another client's key is another key. */
+	t->pin[0] ^= 1;
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	t->pin[0] ^= 1;
+	signing->stage = KSK_STAGE_REPLY;
+	assert_false(ksk_ticket_must_wait(tickets, t));
+	ksk_tickets_free(&tickets);
+}
+
+/* Turns come in the order of the requests; who waits is not overtaken. */
+static void
+test_turns(void **state)
+{
+	(void)state;
+	struct ksk_tickets *tickets = NULL;
+	assert_int_equal(ksk_tickets_new(&tickets), KSK_OK);
+	struct ksk_ticket *signing = take_sign(
+		tickets, one_key, KSK_STAGE_TOKEN);
+	assert_null(ksk_ticket_next_turn(tickets, NULL));
+	struct ksk_ticket *first = take_sign(
+		tickets, other_key, KSK_STAGE_TURN);
+	struct ksk_ticket *second = take_sign(tickets, one_key, KSK_STAGE_TURN);
+	/* Given back and taken anew, places are in another order. */
+	ksk_ticket_free(tickets, take(tickets, 9));
+	struct ksk_ticket *third = take_sign(
+		tickets, other_key, KSK_STAGE_TURN);
+	assert_ptr_equal(ksk_ticket_next_turn(tickets, NULL), first);
+	assert_ptr_equal(ksk_ticket_next_turn(tickets, first), second);
+	assert_ptr_equal(ksk_ticket_next_turn(tickets, second), third);
+	assert_null(ksk_ticket_next_turn(tickets, third));
+	/* It could run beside what is being signed, but came later. */
+	assert_true(ksk_ticket_must_wait(tickets, second));
+	ksk_ticket_free(tickets, signing);
+	assert_false(ksk_ticket_must_wait(tickets, first));
+	assert_true(ksk_ticket_must_wait(tickets, second));
+	/* Of another zone nobody is in the way. */
+	assert_int_equal(ksk_name_from_text("other.example.", 14,
+				 &second->request.sign.rrset.owner, NULL),
+		KSK_OK);
+	assert_false(ksk_ticket_must_wait(tickets, second));
+	ksk_tickets_free(&tickets);
+}
+
 int
 main(void)
 {
@@ -199,6 +326,9 @@ main(void)
 		cmocka_unit_test(test_jobs_over),
 		cmocka_unit_test(test_bundles_have_places_of_their_own),
 		cmocka_unit_test(test_who_waits_for_a_schedule),
+		cmocka_unit_test(test_who_waits_for_a_set),
+		cmocka_unit_test(test_who_waits_for_a_key),
+		cmocka_unit_test(test_turns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
