@@ -243,5 +243,47 @@ class Proofs(unittest.TestCase):
             if x.split()[3:4] == ["SOA"] or x.split()[3:5] == ["RRSIG", "SOA"])
 
 
+class KsrBench(bn.Bench):
+    SIGNATURE = bn.Bench.SIGNATURE.replace("horizon: 0", "horizon: 40d")
+
+
+class Ksr(unittest.TestCase):
+    """Knot with an offline KSK serves the CDS that stands in an SKR."""
+
+    def test_knot_serves_cds(self):
+        b = KsrBench(["alpha"])
+        b.__enter__()
+        self.addCleanup(b.__exit__)
+        b.sync()
+        ap.wait_for(lambda: "may have the DS" not in b.sync().out, 20, 0.5)
+        self.assertEqual(len(b.alpha.served("CDS")[0]), 1)
+        b.alpha.keymgr("pregenerate", "+20d")
+        b.pin(b.alpha, *b.alpha.keys())
+        ksr, skr = (os.path.join(b.dir, x) for x in ("a.ksr", "a.skr"))
+        text = b.alpha.keymgr("generate-ksr", "+0", "+20d")
+        bn.write(ksr, text)
+        b.set_policy()
+        profile = os.path.join(b.dir, "kskctl.yaml")
+        # CDS may change in a later second only; here it stays the same.
+        b.kskctl("--config", profile, "ksr", "--output", skr, ksr)
+        self.assertIn(" CDS ", bn.read(skr))
+        for verb in ("validate-skr", "import-skr"):
+            done = b.alpha.keymgr(verb, skr)
+            self.assertNotRegex(done, "(?i)error|invalid|malf")
+        b.alpha.knotc("zone-keys-load", ZONE)
+        tag = ap.key_tag(b.a.ksks["ksk1"])
+        for kind in ("DNSKEY", "CDS", "CDNSKEY"):
+            bn.eventually(lambda kind=kind: tag in {
+                r.key_tag for r in b.alpha.served(kind)[1]})
+        self.assertEqual(b.matrix(), {})
+        # Without CDS in it, Knot serves none.
+        b.kskctl("--config", profile, "ksr", "--replace", "--no-cds",
+                 "--output", skr, ksr)
+        self.assertNotIn("CDS", bn.read(skr))
+        b.alpha.keymgr("import-skr", skr)
+        b.alpha.knotc("zone-keys-load", ZONE)
+        bn.eventually(lambda: not b.alpha.served("CDS")[0])
+
+
 if __name__ == "__main__":
     unittest.main()
