@@ -211,7 +211,7 @@ is_done(const struct update *u, unsigned at)
 
 	if (!want->there)
 		return has->rrset.count == 0;
-	if (!ksk_rrsets_equal(&has->rrset, &want->rrset))
+	if (!ksk_rrsets_equal(&has->rrset, &want->rrset) || has->mixed_ttl)
 		return false;
 	for (size_t i = 0; i < has->rrsig_count; i++) {
 		if (is_wanted(want, has->rrsig[i]))

@@ -119,6 +119,11 @@ take_record(ldns_rr *rr, struct ksk_buf *memory, struct ksk_dns_answer *answer)
 
 	if (err != KSK_OK)
 		return err;
+	/* RFC 2181 5.2, RFC 4034 3 */
+	if (answer->rrset.count + answer->rrsig_count == 0)
+		answer->rrset.ttl = ldns_rr_ttl(rr);
+	else if (answer->rrset.ttl != ldns_rr_ttl(rr))
+		answer->mixed_ttl = true;
 	if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_RRSIG) {
 		if (answer->rrsig_count == KSK_DNS_RRSIG_MAX)
 			return KSK_ERR_TOO_LARGE;
@@ -127,7 +132,6 @@ take_record(ldns_rr *rr, struct ksk_buf *memory, struct ksk_dns_answer *answer)
 	}
 	if (answer->rrset.count == KSK_RDATA_COUNT_MAX)
 		return KSK_ERR_TOO_LARGE;
-	answer->rrset.ttl = ldns_rr_ttl(rr);
 	answer->rrset.rdata[answer->rrset.count++] = rdata;
 	return KSK_OK;
 }
@@ -164,13 +168,16 @@ read_section(struct ksk_span wire, ldns_pkt_section section,
 	ldns_rdf *name = ksk_dns_name(owner);
 	ldns_pkt *pkt = NULL;
 	enum ksk_err err = KSK_ERR_NO_MEMORY;
+	bool cut = false;
 
 	if (memory.data == NULL || name == NULL)
 		goto out;
 	err = KSK_ERR_MALFORMED;
+	if (ldns_wire2pkt(&pkt, wire.data, wire.len) != LDNS_STATUS_OK)
+		goto out;
 	/* RFC 2181 9: of an answer that is cut nothing can be believed. */
-	if (ldns_wire2pkt(&pkt, wire.data, wire.len) != LDNS_STATUS_OK ||
-		ldns_pkt_tc(pkt))
+	cut = ldns_pkt_tc(pkt);
+	if (cut)
 		goto out;
 	answer.rcode = ldns_pkt_get_rcode(pkt);
 	answer.authoritative = ldns_pkt_aa(pkt);
@@ -188,7 +195,8 @@ out:
 		ksk_fault_set(fault, "%s",
 			err == KSK_ERR_TOO_LARGE
 				? "more or larger records than can be right"
-				: ksk_err_text(err));
+				: cut ? "the answer is cut (TC), over TCP too"
+				      : ksk_err_text(err));
 	ldns_pkt_free(pkt);
 	ldns_rdf_deep_free(name);
 	free(memory.data);

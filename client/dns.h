@@ -31,6 +31,7 @@ struct ksk_dns_server {
 struct ksk_dns_answer {
 	unsigned rcode;
 	bool authoritative;
+	bool mixed_ttl;         /* records, or RRSIGs, differ in it */
 	size_t size;            /* of the message, bytes */
 	struct ksk_rrset rrset; /* canonical; count 0: not there */
 	size_t rrsig_count;     /* RRSIGs that cover it */

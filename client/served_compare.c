@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct compare {
 	const struct ksk_dns_answer *is;
@@ -70,6 +71,9 @@ compare_ttl(struct compare *c)
 
 	if (is != want && !(c->own_ksk && is < want))
 		say(c, "the TTL of %s is %u, not %u", c->type, is, want);
+	else if (c->is->mixed_ttl && !c->own_ksk)
+		say(c, "%s and its RRSIGs have different TTLs (RFC 2181 5.2)",
+			c->type);
 }
 
 static void
@@ -93,6 +97,19 @@ compare_records(struct compare *c)
 				tag_of(is, is->rdata[i]));
 	}
 	compare_ttl(c);
+}
+
+/* What went wrong; whoever tells it names the address. */
+static const char *
+trouble_of(const struct ksk_served *served)
+{
+	size_t len = strlen(served->address);
+	const char *why = served->why.text;
+
+	if (strncmp(why, served->address, len) == 0 &&
+		strncmp(why + len, ": ", 2) == 0)
+		return why + len + 2;
+	return why;
 }
 
 static bool
@@ -171,7 +188,7 @@ ksk_served_compare(const struct ksk_served *served,
 	char buf[10];
 
 	if (!served->reached) {
-		say(&c, "%s", served->why.text);
+		say(&c, "%s", trouble_of(served));
 		return false;
 	}
 	for (unsigned i = 0; i < KSK_SIGNED_COUNT; i++) {

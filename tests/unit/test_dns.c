@@ -220,6 +220,31 @@ refuses_every_cut(void **state)
 	}
 }
 
+/* RFC 2181 5.2 */
+static void
+tells_different_ttls(void **state)
+{
+	static const size_t first_ttl = 12 + 7 + 6 + 3;
+	struct ksk_name owner = name_of("z.");
+	struct ksk_dns_answer answer = {0};
+	struct ksk_fault fault = {0};
+	uint8_t copy[sizeof(message)];
+
+	(void)state;
+	memcpy(copy, message, sizeof(message));
+	for (unsigned ttl = 60; ttl <= 61; ttl++) {
+		assert_int_equal(copy[first_ttl], 60);
+		copy[first_ttl] = (uint8_t)ttl;
+		assert_int_equal(
+			ksk_dns_read(ksk_span_of(copy, sizeof(copy)), &owner,
+				KSK_TYPE_DNSKEY, &answer, &fault),
+			KSK_OK);
+		assert_int_equal(answer.rrset.ttl, ttl);
+		assert_int_equal(answer.mixed_ttl, ttl == 61);
+		ksk_dns_answer_wipe(&answer);
+	}
+}
+
 /* RFC 2181 9: TC over TCP, too, means that something is missing. */
 static void
 refuses_what_says_that_it_is_cut(void **state)
@@ -236,6 +261,7 @@ refuses_what_says_that_it_is_cut(void **state)
 				 KSK_TYPE_DNSKEY, &answer, &fault),
 		KSK_ERR_MALFORMED);
 	assert_int_equal(answer.size, 77);
+	assert_non_null(strstr(fault.text, "cut"));
 }
 
 static void
@@ -305,6 +331,7 @@ main(void)
 		cmocka_unit_test(takes_the_set_and_its_rrsigs),
 		cmocka_unit_test(passes_over_what_is_about_others),
 		cmocka_unit_test(refuses_every_cut),
+		cmocka_unit_test(tells_different_ttls),
 		cmocka_unit_test(refuses_what_says_that_it_is_cut),
 		cmocka_unit_test(says_that_nobody_answers),
 		cmocka_unit_test(finds_all_addresses),

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,9 @@ tells_records(void **state)
 	s.is.answer[0].rrset.ttl = 61;
 	expect(&s, 1, "the TTL of DNSKEY is 61, not 60");
 	begin(&s);
+	s.is.answer[0].mixed_ttl = true;
+	expect(&s, 1, "different TTLs");
+	begin(&s);
 	s.is.answer[0].rrset.count = 0;
 	expect(&s, 1, "there is no DNSKEY RRset");
 	begin(&s);
@@ -203,6 +207,15 @@ tells_servers(void **state)
 	s.is.reached = false;
 	ksk_fault_set(&s.is.why, "nobody there");
 	expect(&s, 1, "nobody there");
+	/* The address is told once. */
+	begin(&s);
+	s.is.reached = false;
+	(void)snprintf(s.is.address, sizeof(s.is.address), "192.0.2.1:53");
+	ksk_fault_set(&s.is.why, "192.0.2.1:53: nobody there");
+	assert_false(ksk_served_compare(&s.is, s.want, false, s.faults));
+	assert_string_equal(
+		json_string_value(json_array_get(s.faults, 0)), "nobody there");
+	json_decref(s.faults);
 	begin(&s);
 	s.is.answer[0].rcode = 2;
 	expect(&s, 1, "it answers SERVFAIL for DNSKEY");
