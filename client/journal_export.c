@@ -46,13 +46,22 @@ file_fault(const struct export *e, struct ksk_fault *fault)
 	return KSK_ERR_IO;
 }
 
-/* One export at a time writes a file. */
+/* One export at a time writes a file; a symbolic link is not followed to one
+ * that somebody else chose. */
 static enum ksk_err
 open_out(struct export *e, struct ksk_fault *fault)
 {
-	int fd = open(e->options->out, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(e->options->out,
+		O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	struct stat st;
 
+	if (fd < 0 && errno == ELOOP) {
+		ksk_fault_set(fault,
+			"%s: a symbolic link, which is not followed: name the "
+			"file itself",
+			e->options->out);
+		return KSK_ERR_IO;
+	}
 	if (fd < 0)
 		return file_fault(e, fault);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {

@@ -438,6 +438,11 @@ class Exporting(Cli):
                 self.assertEqual("holds no record" in done.err, not data)
             if data:
                 self.export(out=path, code=UNVERIFIED)
+        link = os.path.join(self.dir, "link")
+        os.symlink("elsewhere", link)
+        self.assertIn("a symbolic link",
+                      self.export(out=link, code=BAD_INPUT).err)
+        self.assertFalse(os.path.exists(link))
         missing = os.path.join(self.dir, "missing")
         self.ctl("verify", missing, code=BAD_INPUT)
         self.ctl("show", missing, code=BAD_INPUT)
