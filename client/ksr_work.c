@@ -236,6 +236,8 @@ make_plan(struct ksk_ksr_run *run, uint64_t now, struct ksk_fault *fault)
 
 	if (terms.every == 0)
 		terms.every = (window.expiration - window.inception) / 2;
+	if (terms.every == 0)
+		terms.every = 1;
 	if (run->ksr[0].ttl != keys_of(run)->ttl) {
 		ksk_fault_set(fault,
 			"the KSR's TTL is %u, the policy's %u: let the "

@@ -265,6 +265,12 @@ read_keys_reply_field(
 		break;
 	case 3:
 		ksk_msg_window_read(in, &out->window);
+		/* Clients compute with its length. */
+		if (in->err == KSK_OK &&
+			out->window.expiration <= out->window.inception)
+			ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
+				"the expiration is not later than the "
+				"inception");
 		break;
 	case 4:
 		read_types(in, out);

@@ -589,6 +589,12 @@ test_keys_reply(void **state)
 	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_KEYS,
 		KSK_ERR_MALFORMED, "body.providers[1].state: larger than 2");
 	reply.keys_body.provider[1].state = 0;
+	/* Clients divide by what its length gives. */
+	reply.keys_body.window = (struct ksk_window){2, 2};
+	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_KEYS,
+		KSK_ERR_MALFORMED,
+		"body.window: the expiration is not later than the inception");
+	reply.keys_body.window = (struct ksk_window){1, 2};
 	reply.keys_body.ksk[1].ds.digest_len = 47;
 	assert_reply_refused(write_reply(&reply, room[0]), KSK_OP_KEYS,
 		KSK_ERR_MALFORMED,

@@ -134,6 +134,7 @@ fill_keys(void)
 	assert_int_equal(
 		ksk_name_from_text("a.example.", 10, &body->owner, NULL),
 		KSK_OK);
+	body->window = (struct ksk_window){1, 2};
 	body->provider_count = 1;
 	snprintf(p->name, sizeof(p->name), "alpha");
 	p->key_count = 2;
