@@ -345,12 +345,21 @@ two(const uint8_t *digits)
 	return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
 }
 
-/* RFC 4034 3.2: YYYYMMDDHHmmSS, or seconds since 1970. */
+static unsigned
+days_of(unsigned year, unsigned month)
+{
+	static const uint8_t days[] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap ? 1u : 0u);
+}
+
+/* RFC 4034 3.2: YYYYMMDDHHmmSS, or seconds since 1970. ldns makes the 1st of
+ * March of a 29th of February that is not. */
 static bool
 is_time(struct ksk_span text)
 {
-	static const uint8_t days[] = {
-		31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	uint64_t n;
 	unsigned month;
 
@@ -361,7 +370,8 @@ is_time(struct ksk_span text)
 	month = two(text.data + 4);
 	return n >= 19700101000000 && month >= 1 && month <= 12 &&
 		two(text.data + 6) >= 1 &&
-		two(text.data + 6) <= days[month - 1] &&
+		two(text.data + 6) <=
+		days_of((unsigned)(n / 10000000000u), month) &&
 		two(text.data + 8) < 24 && two(text.data + 10) < 60 &&
 		two(text.data + 12) < 60;
 }

@@ -135,6 +135,16 @@ test_proof_is_refused(void **state)
 	PROOF_REFUSED(ONE("60") RRSIG("DNSKEY",
 			      "13 2 60 20261209022439 20261125012460 43432"),
 		{2, "inception must be"});
+	/* There is no such day. */
+	PROOF_REFUSED(ONE("60") RRSIG("DNSKEY",
+			      "13 2 60 20270229000000 20261125012439 43432"),
+		{2, "the expiration must be"});
+	PROOF_REFUSED(ONE("60") RRSIG("DNSKEY",
+			      "13 2 60 20281231000000 20280230000000 43432"),
+		{2, "the inception must be"});
+	PROOF_REFUSED(ONE("60") RRSIG("SOA",
+			      "13 2 60 20281231000000 20280229000000 43432"),
+		{0, "RRSIG 1 does not cover the DNSKEY"});
 	PROOF_REFUSED(ONE("60") RRSIG("DNSKEY", "13 256 60 1 2 43432"),
 		{2, "label count"});
 	PROOF_REFUSED(
