@@ -12,6 +12,12 @@
 
 #define LABEL_CAP 24u
 
+/* What resolvers still take; each one more is work that a server demands. */
+#define ITERATIONS_MAX 150u
+
+/* Bytes of SHA-1, the only hash of NSEC3. */
+#define HASH_LEN 20u
+
 /* The names that a proof is about, and what there is to prove it. */
 struct proof {
 	ldns_rdf *apex;
@@ -20,6 +26,71 @@ struct proof {
 	const ldns_rr_list *records;
 	ldns_rr_type type; /* NSEC or NSEC3 */
 };
+
+/* ---- their form: ldns believes what they say ---- */
+
+/* RFC 4034 4.1.2: blocks by rising number, of 1 to 32 bytes each. */
+static bool
+is_bitmap(const ldns_rdf *bitmap)
+{
+	const uint8_t *data = ldns_rdf_data(bitmap);
+	size_t size = ldns_rdf_size(bitmap), at = 0;
+	int last = -1;
+
+	while (at < size) {
+		if (size - at < 2 || data[at] <= last || data[at + 1] == 0 ||
+			data[at + 1] > 32 || data[at + 1] > size - at - 2)
+			return false;
+		last = data[at];
+		at += 2u + data[at + 1];
+	}
+	return true;
+}
+
+/* RFC 5155 3: a hash of SHA-1 right below the apex, and the next one. An empty
+ * bitmap is left out. */
+static const char *
+trouble_of_nsec3(const struct proof *p, const ldns_rr *nsec)
+{
+	size_t count = ldns_rr_rd_count(nsec);
+	const ldns_rdf *next;
+
+	if (count < 5 || (count == 6 && !is_bitmap(ldns_rr_rdf(nsec, 5))))
+		return "an NSEC3 record is malformed";
+	if (ldns_nsec3_algorithm(nsec) != LDNS_SHA1)
+		return "an NSEC3 record has another hash than SHA-1";
+	if (ldns_nsec3_iterations(nsec) > ITERATIONS_MAX)
+		return "an NSEC3 record has more than 150 iterations, which "
+		       "resolvers take for insecure (RFC 9276 3.2)";
+	next = ldns_rr_rdf(nsec, 4);
+	if (ldns_rdf_size(next) != 1u + HASH_LEN ||
+		ldns_rdf_data(next)[0] != HASH_LEN ||
+		ldns_dname_label_count(ldns_rr_owner(nsec)) !=
+			ldns_dname_label_count(p->apex) + 1)
+		return "an NSEC3 record is malformed";
+	return NULL;
+}
+
+/* Returns NULL, or what is wrong with a record of the proof's type. */
+static const char *
+find_trouble(const struct proof *p)
+{
+	const char *trouble = NULL;
+
+	for (size_t i = 0;
+		trouble == NULL && i < ldns_rr_list_rr_count(p->records); i++) {
+		const ldns_rr *rr = ldns_rr_list_rr(p->records, i);
+
+		if (ldns_rr_get_type(rr) != p->type)
+			continue;
+		if (p->type == LDNS_RR_TYPE_NSEC3)
+			trouble = trouble_of_nsec3(p, rr);
+		else if (ldns_rr_rd_count(rr) != 2 ||
+			!is_bitmap(ldns_rr_rdf(rr, 1)))
+			trouble = "an NSEC record is malformed";
+	}
+	return trouble;
+}
 
 /* ---- what the records say ---- */
 
@@ -206,6 +277,7 @@ static void
 judge_all(struct proof *p, struct ksk_denial *d)
 {
 	bool some[2] = {false, false};
+	const char *trouble;
 
 	for (size_t i = 0; i < ldns_rr_list_rr_count(p->records); i++) {
 		ldns_rr_type type = ldns_rr_get_type(
@@ -221,7 +293,11 @@ judge_all(struct proof *p, struct ksk_denial *d)
 		return;
 	}
 	p->type = some[0] ? LDNS_RR_TYPE_NSEC : LDNS_RR_TYPE_NSEC3;
-	d->proved = judge(p, d->rcode, &d->why);
+	trouble = find_trouble(p);
+	if (trouble != NULL)
+		ksk_fault_set(&d->why, "%s", trouble);
+	else
+		d->proved = judge(p, d->rcode, &d->why);
 }
 
 /* Owned; NULL: no memory, or a label that is none. */

@@ -21,6 +21,9 @@
 #define NSEC3(owner, next, types) \
 	owner ".z. 60 IN NSEC3 1 0 0 - " next " " types
 
+/* A hash that is none of a name here. */
+#define OWN "00000000000000000000000000000001"
+
 static const struct ksk_name apex = {.len = 3, .wire = {1, 'z', 0}};
 static struct ksk_denial got;
 static struct ksk_fault fault;
@@ -209,6 +212,56 @@ positive_and_broken(void **state)
 		KSK_ERR_TOO_LARGE);
 }
 
+/* Reads what was built once more, with one byte of it changed. */
+static void
+take_changed(size_t behind_end, uint8_t byte)
+{
+	uint8_t before = wire[wire_len - behind_end];
+
+	ksk_denial_wipe(&got);
+	wire[wire_len - behind_end] = byte;
+	assert_int_equal(ksk_denial_read(ksk_span_of(wire, wire_len), &apex,
+				 "no", &got, &fault),
+		KSK_OK);
+	wire[wire_len - behind_end] = before;
+}
+
+/* What ldns would believe: lengths, and how much work there is. */
+static void
+forms_are_not_believed(void **state)
+{
+	(void)state;
+	/* Its last bytes are a bitmap: block 0, of 7 bytes. */
+	TAKE(NXDOMAIN, WHOLE);
+	expect(NULL);
+	assert_int_equal(wire[wire_len - 8], 7);
+	take_changed(8, 8);
+	expect("an NSEC record is malformed");
+	take_changed(8, 0);
+	expect("an NSEC record is malformed");
+	take_changed(8, 4);
+	expect("an NSEC record is malformed");
+	TAKE(NOERROR, "no.z. 60 IN NSEC \\000.no.z. RRSIG TYPE256");
+	assert_int_equal(wire[wire_len - 3], 1);
+	take_changed(3, 0);
+	expect("an NSEC record is malformed");
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 1 0 151 - " OWN " A");
+	expect("more than 150 iterations");
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 1 0 150 - " OWN " A");
+	expect("that of the apex");
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 1 0 0 - " OWN "0000000000000000 A");
+	expect("an NSEC3 record is malformed");
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 1 0 0 - 00000000 A");
+	expect("an NSEC3 record is malformed");
+	TAKE(NXDOMAIN, ". 60 IN NSEC3 1 0 0 - " OWN " A");
+	expect("an NSEC3 record is malformed");
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 2 0 0 - " OWN " A");
+	expect("another hash than SHA-1");
+	/* An empty bitmap is left out. */
+	TAKE(NXDOMAIN, OWN ".z. 60 IN NSEC3 1 0 0 - " OWN);
+	expect("that of the apex");
+}
+
 static int
 clean(void **state)
 {
@@ -226,6 +279,7 @@ main(void)
 		cmocka_unit_test(the_short_form),
 		cmocka_unit_test(nsec3),
 		cmocka_unit_test(positive_and_broken),
+		cmocka_unit_test(forms_are_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, clean);
