@@ -37,14 +37,24 @@ ksk_anchorage_begin(struct ksk_signer *signer, struct ksk_fault *fault)
 enum ksk_state
 ksk_anchorage_state(struct ksk_signer *signer, const char **out_why)
 {
-	const struct ksk_anchorage *a = &signer->anchorage;
+	struct ksk_anchorage *a = &signer->anchorage;
+	const uint16_t token = signer->start.anchor_token;
+	const char *why;
 
 	*out_why = "";
 	if (a->stage == KSK_ANCHORAGE_NONE || a->stage == KSK_ANCHORAGE_GOOD)
 		return KSK_STATE_READY;
 	*out_why = a->why;
-	return a->stage == KSK_ANCHORAGE_RESTORED ? KSK_STATE_RESTORED
-						  : KSK_STATE_TOKEN_DOWN;
+	if (a->stage == KSK_ANCHORAGE_RESTORED)
+		return KSK_STATE_RESTORED;
+	if (ksk_crew_token(&signer->crew, token, &why) != KSK_STATE_LOCKED)
+		return KSK_STATE_TOKEN_DOWN;
+	/* This one does not end by itself: the way out is a person's. */
+	(void)snprintf(a->locked, sizeof(a->locked),
+		"token %s, which has the journal's anchor: %.300s",
+		signer->start.token[token], why);
+	*out_why = a->locked;
+	return KSK_STATE_LOCKED;
 }
 
 const char *

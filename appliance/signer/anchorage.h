@@ -50,6 +50,7 @@ struct ksk_anchorage {
 	uint64_t written;      /* record of the last anchor written or read */
 	uint64_t wanted;       /* of the errand under way */
 	char why[KSK_WHY_CAP]; /* of UNREAD, READ and RESTORED */
+	char locked[KSK_WHY_CAP]; /* in place of that, as it was last told */
 	/* What a person accepts: the journal's head when RESTORED began, its
 	 * hash taken together with the anchors that the token holds. Refusals
 	 * that are recorded since do not change what is accepted. */
@@ -64,7 +65,7 @@ KSK_MUST_USE enum ksk_err ksk_anchorage_begin(
 	struct ksk_signer *signer, struct ksk_fault *fault);
 
 /* Returns READY, RESTORED, or TOKEN_DOWN while it is not read, or not written
- * since. */
+ * since; LOCKED if that is because no login is tried. */
 enum ksk_state ksk_anchorage_state(
 	struct ksk_signer *signer, const char **out_why);
 

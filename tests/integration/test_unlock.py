@@ -639,6 +639,29 @@ class Whole(unittest.TestCase):
         ap.wait_for(lambda: [t[2] for t in self.status()[11]] == [0, 2], 20)
         self.assertNotIn(self.pin, a.log_text())
 
+    def test_the_anchor_waits_too(self):
+        """No signature before the anchor is read, and the way out is said."""
+        a = self.make()
+        with open(a.path("etc/kskd.yaml"), encoding="utf-8") as f:
+            text = f.read()
+        a.write("etc/kskd.yaml", text.replace(
+            "pin: {prompt: yes}", "pin: {prompt: yes}\n    anchor: yes"))
+        a.start(ready=False)
+        ap.wait_for(lambda: a.log_lines("kskd: info started"), 20)
+        ap.wait_for(lambda: [t[2] for t in self.status()[11]] == [0, 2], 20)
+        status = self.status()
+        self.assertEqual(status[4], 2)
+        words = ("token vault, which has the journal's anchor: waits for its "
+                 "PIN: kskadm unlock vault")
+        self.assertEqual(status[5], words)
+        with a.peer() as peer:
+            reply = a.sign(peer, a.zone, [a.zsk1, a.zsk2])
+        self.assertEqual(reply[2], ap.NOT_READY)
+        self.assertIn(words, str(reply))
+        self.typed(self.pin, OK)
+        self.signs(a)
+        self.assertEqual(self.status()[14], "token-object")
+
     def signs(self, a):
         def signed():
             try:
