@@ -146,3 +146,29 @@ ksk_active_in(const struct ksk_active *active, const struct ksk_rrset *dnskey)
 	}
 	return false;
 }
+
+static bool
+has_algorithm(const struct ksk_rrset *dnskey, uint8_t algorithm)
+{
+	struct ksk_dnskey key;
+
+	for (size_t i = 0; i < dnskey->count; i++) {
+		if (ksk_dnskey_read(dnskey->rdata[i], &key) == KSK_OK &&
+			key.algorithm == algorithm)
+			return true;
+	}
+	return false;
+}
+
+bool
+ksk_active_fits(const struct ksk_active *active, size_t count, size_t at,
+	const struct ksk_rrset *dnskey)
+{
+	bool other = false;
+
+	if (ksk_active_in(&active[at], dnskey))
+		return true;
+	for (size_t i = 0; i < count; i++)
+		other |= ksk_active_in(&active[i], dnskey);
+	return other && !has_algorithm(dnskey, active[at].algorithm);
+}

@@ -75,4 +75,13 @@ size_t ksk_served_active(const struct ksk_served_list *served,
 bool ksk_active_in(
 	const struct ksk_active *active, const struct ksk_rrset *dnskey);
 
+/*
+ * Returns true if what key `at` of the active ones signs does no harm with a
+ * set: the set has it, or no key of its algorithm while it has another active
+ * one. Signatures of an algorithm that comes are there before its keys are, and
+ * those of one that goes after (RFC 6781 4.1.4).
+ */
+bool ksk_active_fits(const struct ksk_active *active, size_t count, size_t at,
+	const struct ksk_rrset *dnskey);
+
 #endif

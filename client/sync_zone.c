@@ -137,33 +137,6 @@ gather(struct ksk_sync_run *run)
 
 /* ---- delivering ---- */
 
-/* True if a key of this algorithm stands in a set. */
-static bool
-has_algorithm(const struct ksk_rrset *dnskey, uint8_t algorithm)
-{
-	struct ksk_dnskey key;
-
-	for (size_t i = 0; i < dnskey->count; i++) {
-		if (ksk_dnskey_read(dnskey->rdata[i], &key) == KSK_OK &&
-			key.algorithm == algorithm)
-			return true;
-	}
-	return false;
-}
-
-/* RFC 6781 4.1.4: signatures of an algorithm that comes are there before its
- * keys are, and those of one that goes after; the other one's count. */
-static bool
-is_of_a_roll(const struct ksk_offer *offer, const struct ksk_active *active,
-	const struct ksk_rrset *dnskey)
-{
-	bool other = false;
-
-	for (size_t i = 0; i < offer->active_count; i++)
-		other |= ksk_active_in(&offer->active[i], dnskey);
-	return other && !has_algorithm(dnskey, active->algorithm);
-}
-
 /* A provider whose zone is signed by a key that the set lacks would be bogus
  * with it, and so would one that has no key of its own in it. */
 static bool
@@ -174,8 +147,8 @@ would_break(struct ksk_sync_run *run, unsigned i)
 	struct ksk_fault *why = &run->member[i].why;
 
 	for (size_t k = 0; k < offer->active_count; k++) {
-		if (ksk_active_in(&offer->active[k], dnskey) ||
-			is_of_a_roll(offer, &offer->active[k], dnskey))
+		if (ksk_active_fits(
+			    offer->active, offer->active_count, k, dnskey))
 			continue;
 		ksk_fault_set(why,
 			"it signs its zone with key %u, which the signed set "

@@ -241,6 +241,12 @@ finds_active_keys(void **state)
 	assert_int_equal(ksk_served_active(&list, active), 2);
 	assert_true(ksk_active_in(&active[0], &s.want[0].rrset));
 	assert_false(ksk_active_in(&active[1], &s.want[0].rrset));
+	/* One that the set lacks fits if nothing of its algorithm is there. */
+	assert_true(ksk_active_fits(active, 2, 0, &s.want[0].rrset));
+	assert_false(ksk_active_fits(active, 2, 1, &s.want[0].rrset));
+	active[1].algorithm = 8;
+	assert_true(ksk_active_fits(active, 2, 1, &s.want[0].rrset));
+	assert_false(ksk_active_fits(&active[1], 1, 0, &s.want[0].rrset));
 	json_decref(s.faults);
 }
 

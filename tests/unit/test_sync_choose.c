@@ -218,6 +218,35 @@ an_old_key_stays_until_it_may_leave(void **state)
 	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "no longer offers");
 }
 
+/* RFC 6781 4.1.4: the keys of an algorithm leave before its signatures do. */
+static void
+an_algorithm_leaves_while_it_signs(void **state)
+{
+	struct scene s;
+	struct ksk_provider_key_entry *alpha;
+
+	(void)state;
+	for (uint8_t algorithm = 8; algorithm <= 13; algorithm += 5) {
+		begin(&s);
+		rdata[A2][3] = algorithm;
+		alpha = s.keys.provider[0].key;
+		alpha[1].ds = ds_of(&s.keys.owner, A2);
+		put(&s.last, A2);
+		put(&s.offer[0].rrset, A2);
+		alpha[1].has_retired = true;
+		alpha[1].has_covered = true;
+		alpha[1].has_drop = true;
+		s.offer[0].active_count = 2;
+		for (int i = 0; i < 2; i++) {
+			s.offer[0].active[i].tag = alpha[i].ds.tag;
+			s.offer[0].active[i].algorithm = alpha[i].ds.algorithm;
+		}
+		choose(&s, algorithm == 8 ? 2 : 3, algorithm == 8 ? 0 : 1);
+		assert_int_equal(has(&s, A2), algorithm == 13);
+	}
+	expect_note(&s, 0, KSK_NOTE_FAULT, "alpha", "calls retired");
+}
+
 static void
 retired_and_withdrawn(void **state)
 {
@@ -393,6 +422,7 @@ main(void)
 		cmocka_unit_test(starts_from_nothing),
 		cmocka_unit_test(a_new_key_waits),
 		cmocka_unit_test(an_old_key_stays_until_it_may_leave),
+		cmocka_unit_test(an_algorithm_leaves_while_it_signs),
 		cmocka_unit_test(retired_and_withdrawn),
 		cmocka_unit_test(who_can_not_be_asked_keeps_its_keys),
 		cmocka_unit_test(foreign_keys_are_not_taken),
