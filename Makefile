@@ -312,7 +312,7 @@ APPROVAL_HISTORIES ?= 10000
 ZONES ?= 100000
 RECORDS ?= 1000000
 SEED ?=
-soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice, a policy of ZONES=, RECORDS= damaged
+soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice, a policy of ZONES=, RECORDS= of a journal damaged and pruned
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(APPROVALS) $(TESTCLOCK) \
 		$(BUILD)/tests/bench/bench_journal
 	$(Q)KSK_BUILD="$(BUILD)" KSK_APPROVALS=$(APPROVAL_HISTORIES) \
@@ -329,6 +329,7 @@ soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= o
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/zones.py --zones $(ZONES)
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/journal.py \
 		--records $(RECORDS) $(if $(SEED),--seed $(SEED))
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/prune.py --records $(RECORDS)
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
 		--faults $(FAULTS) --signatures $(SIGNATURES) \
 		--restarts $(RESTARTS) $(if $(SEED),--seed $(SEED))

@@ -247,7 +247,7 @@ check_export(struct ksk_prune *p, struct ksk_span rest, struct ksk_fault *fault)
 enum ksk_err
 ksk_prune_export(struct ksk_prune *prune, struct ksk_fault *fault)
 {
-	struct stat st;
+	struct stat st = {.st_size = -1};
 	void *map = MAP_FAILED;
 
 	/* It outlives what is about to leave. */

@@ -240,7 +240,7 @@ class Driver(Faulty):
         begin = time.monotonic()
         reply, seconds = super().sign()
         self.asked_for.append(mw.Asked(begin, time.monotonic(), reply,
-                                       "driver", None))
+                                       None, None))
         return reply, seconds
 
 
@@ -354,8 +354,11 @@ def tell_refusals(refusals):
     print(f"{over} of {len(some)} refusals meanwhile took longer than "
           f"{REFUSAL_SECONDS * 1e3:.0f} ms, {len(late)} of them longer by that "
           "than a status asked for in the same moment")
+    first = {t: x for r in refusals for t, x in r.first.items()}
     return [f"a refusal took {(x.end - x.begin) * 1e3:.0f} ms, the status "
-            f"{x.status * 1e3:.0f} ms: {x.reply[5]}" for x in late[:20]]
+            f"{x.status * 1e3:.0f} ms, which said {x.state}: {x.reply[5][:90]}"
+            f"\n    {x.begin - first[x.begin].end:.3f} s after: "
+            f"{first[x.begin].reply[5][:90]}" for x in late[:20]]
 
 
 def tell_hangs(costs, asked):

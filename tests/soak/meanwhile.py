@@ -5,13 +5,15 @@ has asked for, and what the refusals of an outage are:
 - tried: put to a worker, which gave no signature. Such a refusal tells of one
   request and not yet of the token. While a token that signs nothing is known
   to be one, one request at a time finds out whether it signs again.
-- in flight: asked for before the appliance had refused any other request of
-  this outage: it was put to a token that failed, or waited for the worker that
-  replaces another. Workers are waited for once, for three seconds at most.
+- in flight: asked for while the status was still "ready", or before the
+  appliance had refused any other request of this outage: it was put to a token
+  that failed, or waited for the worker that replaces another. Workers are
+  waited for once, for three seconds at most.
 - meanwhile: all that were asked for later. What is known is answered at once.
 
 With each signature the client asks for the status, in the same moment and
-through the same connection: what that takes is what the machine takes.
+through the same connection: it says what the appliance knew, and what that
+takes is what the machine takes.
 """
 import collections
 import select
@@ -26,9 +28,10 @@ OUTSTANDING = 60
 # What the answer to a request that was put to the token says.
 TRIED = ("died over this signature", "did not verify", "no usable key")
 
-# One request and its reply; source: who asked. status: seconds that the status
-# took that was asked for in the same moment, None for the driver's own.
-Asked = collections.namedtuple("Asked", "begin end reply source status")
+# One request and its reply. status, state: seconds that the status took that was
+# asked for in the same moment, and what it said; None for the driver's own.
+Asked = collections.namedtuple("Asked", "begin end reply status state")
+READY = 0
 
 
 class Meanwhile(threading.Thread):
@@ -74,7 +77,7 @@ class Meanwhile(threading.Thread):
     def _send(self):
         begin = time.monotonic()
         number = self.peer.send(ap.SIGN, {1: self.f.keyset})
-        self.open[number] = [begin, None, None, None]
+        self.open[number] = [begin, None, None, None, None]
         self.status[self.peer.send(ap.STATUS)] = number
         self.sent += 1
 
@@ -99,33 +102,40 @@ class Meanwhile(threading.Thread):
         number = self.status.pop(reply[1], reply[1])
         item = self.open[number]
         if number != reply[1]:
-            item[3] = now
+            item[3:5] = now - item[0], reply[3][4]
         else:
             item[1:3] = now, reply
             if reply[2] == ap.DONE:
                 self.f.check(reply[3][1])
-        begin, end, signed, status = item
-        if end is not None and status is not None:
-            self.asked.append(Asked(begin, end, signed, "client",
-                                    status - begin))
+        if item[1] is not None and item[3] is not None:
+            self.asked.append(Asked(*item))
             del self.open[number]
 
 
 class Refusals:
-    """Requests of one appliance, told apart."""
+    """Requests of one appliance, told apart. first: the refusal with which the
+    outage of each of meanwhile began to be known."""
 
     def __init__(self, asked):
         self.in_flight, self.tried, self.meanwhile = [], [], []
-        since = None    # when the first that was not tried was refused
+        self.first = {}
+        done, known, before = 0, None, None     # of this outage, and the last
         for x in sorted(asked, key=lambda x: x.end):
             if x.reply[2] == ap.DONE:
-                since = None
-            elif any(text in x.reply[5] for text in TRIED):
+                done, before, known = x.end, known, None
+                continue
+            if any(text in x.reply[5] for text in TRIED):
                 self.tried.append(x)
+                continue
+            if x.begin >= done:
+                known = known or x
+            # Of two connections: it belongs to the outage that is over.
+            outage = known if x.begin >= done else before
+            if outage is None or x.begin <= outage.end or x.state == READY:
+                self.in_flight.append(x)
             else:
-                since = x.end if since is None else since
-                (self.in_flight if x.begin <= since
-                 else self.meanwhile).append(x)
+                self.meanwhile.append(x)
+                self.first[x.begin] = outage
 
 
 def took(asked):
