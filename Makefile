@@ -315,24 +315,11 @@ SEED ?=
 soak: deps-test ## FAULTS= of the token, SIGNATURES=, worker RESTARTS=, KILLS= of the signer, power CUTS=, HISTORIES= and APPROVAL_HISTORIES= judged twice, a policy of ZONES=, RECORDS= of a journal damaged and pruned
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT) $(CRASH) $(MODEL) $(APPROVALS) $(TESTCLOCK) \
 		$(BUILD)/tests/bench/bench_journal
-	$(Q)KSK_BUILD="$(BUILD)" KSK_APPROVALS=$(APPROVAL_HISTORIES) \
-		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_approvals.py
-	$(Q)KSK_BUILD="$(BUILD)" KSK_DOCUMENTS=100 \
-		$(PYTHON) tests/integration/test_quorum.py
-	$(Q)KSK_BUILD="$(BUILD)" KSK_HISTORIES=$(HISTORIES) \
-		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/model/test_model.py
-	$(Q)KSK_BUILD="$(BUILD)" KSK_COPIES=100 \
-		$(PYTHON) tests/integration/test_restored.py
-	$(Q)KSK_BUILD="$(BUILD)" KSK_KILLS=$(KILLS) KSK_CUTS=$(CUTS) \
-		$(if $(SEED),KSK_SEED=$(SEED)) $(PYTHON) tests/crash/test_crash.py
-	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/policy.py
-	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/zones.py --zones $(ZONES)
-	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/journal.py \
-		--records $(RECORDS) $(if $(SEED),--seed $(SEED))
-	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/prune.py --records $(RECORDS)
-	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/faults.py \
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/soak/soak.py \
 		--faults $(FAULTS) --signatures $(SIGNATURES) \
-		--restarts $(RESTARTS) $(if $(SEED),--seed $(SEED))
+		--restarts $(RESTARTS) --kills $(KILLS) --cuts $(CUTS) \
+		--histories $(HISTORIES) --approvals $(APPROVAL_HISTORIES) \
+		--zones $(ZONES) --records $(RECORDS) --seed "$(SEED)"
 
 FUZZ_SECONDS ?= 300
 fuzz: deps-test ## run every fuzz target FUZZ_SECONDS= long with libFuzzer

@@ -7,6 +7,7 @@ clang=$1 seconds=$2 p11_cflags=$3
 cd "$(dirname "$0")/../.."
 build=build/fuzz
 work=$(mktemp -d "${TMPDIR:-/tmp}/ksk-fuzz.XXXXXX")
+trap 'rm -rf "$work"; exit 130' INT TERM
 libraries="under hsm policy base protocol"
 targets=$(basename -s .c tests/fuzz/fuzz_*.c)
 
@@ -46,3 +47,6 @@ for target in $targets; do
 done
 [ "$failed" -eq 0 ] || exit 1
 rm -rf "$work"
+# shellcheck disable=SC2086 # a list of words
+set -- $targets
+echo "fuzz: $# targets, $seconds s each, nothing found"
