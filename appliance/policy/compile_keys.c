@@ -293,11 +293,13 @@ static void
 check_ksks_distinct(struct ksk_work *work, const struct ksk_at *at,
 	const struct ksk_zone *zone)
 {
-	const struct ksk_policy_ksk *list = (const struct ksk_policy_ksk *)work
-						    ->part[KSK_SECTION_KSKS]
-						    .data +
-		zone->ksks.first;
+	const struct ksk_policy_ksk *list;
 
+	/* There may be none in the whole policy, and no list. */
+	if (zone->ksks.count < 2)
+		return;
+	list = work->part[KSK_SECTION_KSKS].data;
+	list += zone->ksks.first;
 	for (size_t i = 0; i < zone->ksks.count; i++) {
 		struct ksk_at here = {.up = at, .key = "ksk", .index = i};
 
