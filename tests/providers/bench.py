@@ -16,8 +16,9 @@ import dns.rrset
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from servers import (  # noqa: E402,F401
     ADDRESS, ALGORITHM, ALGORITHMS, APEX, DS_TTL, KEY_TTL, NAMES, TTL, ZONE,
-    Bind, Key, KeyFolder, Knot, Own, Pdns, PdnsLive, Provider, Server, Static,
-    ap, eventually, free_port, read, sh, write, zone_text)
+    Bind, Key, KeyFolder, Knot, Own, Provider, Server, Static, ap, eventually,
+    free_port, read, sh, write, zone_text)
+from servers_pdns import Pdns, PdnsLive  # noqa: E402,F401
 from world import Parent, Prober, Resolver, Watch  # noqa: E402,F401
 
 

@@ -15,7 +15,7 @@ import dns.rdata
 import dns.rdatatype
 
 from servers import (ADDRESS, ALGORITHM, DS_TTL, NAMES, ZONE, Server, Static,
-                     ap, eventually, read, sh, write)
+                     eventually, read, sh, write)
 
 
 class Parent(Server):
