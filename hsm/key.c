@@ -239,6 +239,21 @@ find_private(const struct ksk_inventory *inventory,
 	return KSK_ERR_UNSUPPORTED;
 }
 
+/* Returns true unless it is an RSA key with another exponent than 65537: small
+ * ones have let forged signatures through where a verifier was careless, and
+ * with large ones some validators can't compute. */
+static bool
+is_exponent_fit(const struct ksk_dnskey *key)
+{
+	static const uint8_t f4[] = {0x01, 0x00, 0x01};
+	struct ksk_span e = {NULL, 0};
+	struct ksk_span n = {NULL, 0};
+
+	return !ksk_alg_is_rsa(key->algorithm) ||
+		(ksk_dnskey_rsa_split(key, &e, &n) == KSK_OK &&
+			ksk_span_equal(e, ksk_span_of(f4, sizeof(f4))));
+}
+
 /* Fills the public side of a key: RDATA, tags, sizes. */
 static enum ksk_err
 fill_public(const struct ksk_object *public_half, uint8_t algorithm,
@@ -257,6 +272,12 @@ fill_public(const struct ksk_object *public_half, uint8_t algorithm,
 	if (ksk_dnskey_form(&dnskey, &fault) != KSK_OK) {
 		(void)snprintf(why, KSK_WHY_CAP, "public key unfit: %.300s",
 			fault.text);
+		return KSK_ERR_UNSUPPORTED;
+	}
+	if (!is_exponent_fit(&dnskey)) {
+		(void)snprintf(why, KSK_WHY_CAP,
+			"public key unfit: its RSA exponent is not 65537; make "
+			"a new key with \"kskadm key generate\"");
 		return KSK_ERR_UNSUPPORTED;
 	}
 	key->algorithm = algorithm;

@@ -197,6 +197,12 @@ class Keys(unittest.TestCase):
         self.refused(self.worker(key), key, "a", "not for signing",
                      "CKA_SIGN")
 
+    def test_exponent(self):
+        with Session(self.store, "ksk") as t:
+            key = t.dnskey(t.generate(8, "a", b"\1", public=dict(
+                EXPONENT=b"\x01\x00\x00\x00\x01"))[0], 8)
+        self.refused(self.worker(key), key, "a", "65537", "exponent")
+
     def test_not_found_names_what_is_there(self):
         with Session(self.store, "ksk") as t:
             other = t.dnskey(t.generate(13, "a", b"\1")[0], 13)
