@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random histories of one zone: sets that gain and lose keys, back-dated and
 ahead, schedules of them, CDS and CDNSKEY, operators that change the policy in every way it can change,
-adoptions. Nobody obeys anything here; only the two judges must agree.
+providers that announce their keys, adoptions. Nobody obeys anything here; only the two judges must agree.
 """
 import random
 from dataclasses import replace
@@ -13,7 +13,7 @@ SEEN = {"permit": 0}
 # Corrections whose lack these histories show; of the others stories tell.
 SHOWN = ("start", "offset", "lacking", "signdelay", "retired", "newest",
          "unused", "samealg", "scope", "keep", "leaving", "until", "algwait",
-         "dssets", "algdata", "gap")
+         "dssets", "algdata", "gap", "dates", "kept")
 STEPS = 24
 
 
@@ -36,6 +36,8 @@ class History:
         self.cosigner = self.r.random() < 0.15
         self.box = (box or Box)(self.first_policy())
         self.last = {"CDS": -99, "CDNSKEY": -99}
+        for _ in self.names:
+            self.announce()
 
     def first_policy(self):
         r = self.r
@@ -58,9 +60,12 @@ class History:
     def provider(self, name, old=None):
         r = self.r
         keys = []
+        announced = old.announced if old and r.random() < 0.9 else \
+            r.random() < 0.3
+        cert = old.cert if old else 0
         for k in self.zsks[name]:
             e = old.entry(k) if old else None
-            if e is None and r.random() < 0.2:
+            if e is None and r.random() < (0.9 if announced else 0.2):
                 continue
             e = e or KeyEntry()
             if r.random() < 0.08:
@@ -74,7 +79,8 @@ class History:
         gone = None if state != "leaving" or r.random() < 0.4 else \
             self.t - r.randint(-3, 9)
         return Provider(state=state, keys=tuple(keys), gone=gone,
-                        max_keys=r.choice((3, 3, 6, 2)))
+                        max_keys=r.choice((3, 3, 6, 2)), announced=announced,
+                        cert=1 - cert if r.random() < 0.05 else cert)
 
     # -- one step each --
     def in_effect(self):
@@ -198,6 +204,22 @@ class History:
                 "refresh": ttl + p + r.randint(0, 5),
                 "horizon": r.choice((pol.horizon, 0, 60))}
 
+    def announce(self):
+        """A provider that announces its keys says which: most of them good,
+        some over, some yet to begin."""
+        r = self.r
+        names = [n for n, p in self.box.pol.providers if p.announced]
+        if not names:
+            return
+        name = r.choice(names)
+        keys = [(k, None if r.random() < 0.8 else self.t - r.randint(-3, 6))
+                for k in self.zsks[name] if r.random() < 0.7]
+        begin = self.t - r.choice((0, 1, 9, 30, -4))
+        end = begin + r.choice((20, 60, 2000, 2000))
+        if keys and self.t < end:
+            self.box.announce(name, keys, begin, end, self.t)
+            SEEN["announce"] = SEEN.get("announce", 0) + 1
+
     def load(self):
         r, pol = self.r, self.box.pol
         kind = r.uniform(0.45, 0.85) if self.parents else r.random()
@@ -246,6 +268,8 @@ class History:
         elif x < (0.65 if self.parents else 0.72):
             self.cds()
         elif x < 0.985:
+            if self.r.random() < 0.25:
+                self.announce()
             self.load()
         else:
             self.adopt()

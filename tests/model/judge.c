@@ -18,7 +18,8 @@
  *   C <table> <history> <key>  cov, first drop
  *   D <table> <history> <place of a KSK>   DS change
  *
- * <history>: now, keys, answers, snapshots, waits, see read_history.
+ * <history>: now, keys, answers, snapshots, waits, announcements, see
+ * read_history.
  */
 #include "appliance/policy/compile.h"
 #include "appliance/policy/rules.h"
@@ -48,6 +49,8 @@ static struct {
 	struct ksk_ds ds[MEMBER_MAX];
 	struct ksk_history_parent parent[ANSWER_MAX];
 	struct ksk_history_wait wait[ANSWER_MAX];
+	struct ksk_history_announced announced[KSK_PROVIDER_COUNT_MAX];
+	struct ksk_history_announced_key announced_key[KEY_MAX];
 } past;
 
 static char *line, *at;
@@ -162,6 +165,35 @@ read_parent(struct ksk_history_parent *p)
 }
 
 static void
+read_announced(struct ksk_history_announced *a)
+{
+	char *provider = word(), *pin;
+	size_t len = 0;
+
+	memset(a, 0, sizeof(*a));
+	ksk_text_copy(a->provider, sizeof(a->provider), provider);
+	pin = word();
+	if (ksk_hex_read(pin, strlen(pin), a->pin, KSK_PIN_LEN, &len) !=
+			KSK_OK ||
+		len != KSK_PIN_LEN)
+		die("this is no pin");
+	a->not_before = number();
+	a->not_after = number();
+	a->keys.first = (uint32_t)past.h.announced_key_count;
+	for (size_t n = count(past.h.announced_key_count, KEY_MAX); n > 0;
+		n--) {
+		struct ksk_history_announced_key *k =
+			&past.announced_key[past.h.announced_key_count++];
+		memset(k, 0, sizeof(*k));
+		k->sha256 = read_ds();
+		k->retired = number();
+		k->former = number() != 0;
+		a->keys.count++;
+	}
+	past.h.announced_count++;
+}
+
+static void
 read_history(void)
 {
 	memset(&past.h, 0, sizeof(past.h));
@@ -171,6 +203,8 @@ read_history(void)
 	past.h.ds = past.ds;
 	past.h.parent = past.parent;
 	past.h.wait = past.wait;
+	past.h.announced = past.announced;
+	past.h.announced_key = past.announced_key;
 	past.now = number();
 	for (size_t n = count(0, KEY_MAX); n > 0; n--) {
 		struct ksk_history_key *k = &past.key[past.h.key_count++];
@@ -194,6 +228,8 @@ read_history(void)
 		w->parent_ds_ttl = number();
 		w->unloaded = number();
 	}
+	for (size_t n = count(0, KSK_PROVIDER_COUNT_MAX); n > 0; n--)
+		read_announced(&past.announced[past.h.announced_count]);
 	if (!ksk_history_is_sound(&past.h))
 		die("the history is not sound");
 }

@@ -5,6 +5,7 @@ same. One unit of the model's time is an hour, so that no rounding hides an
 edge; keys are real ones, made once by openssl.
 """
 import hashlib
+import json
 import os
 import struct
 import subprocess
@@ -90,6 +91,36 @@ class Keys:
 KEYS = Keys()
 
 
+class Certificate:
+    """Of a key with which a provider signs announcements."""
+
+    def __init__(self, name):
+        pem = subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
+             "-days", "3650", "-subj", f"/CN={name}"], capture_output=True,
+            check=True).stdout
+        public = subprocess.run(["openssl", "x509", "-noout", "-pubkey"],
+                                input=pem, capture_output=True,
+                                check=True).stdout
+        der = subprocess.run(["openssl", "pkey", "-pubin", "-pubout",
+                              "-outform", "DER"], input=public,
+                             capture_output=True, check=True).stdout
+        self.pin = hashlib.sha256(der).hexdigest()
+        self.yaml = json.dumps(pem.decode())
+
+
+class Certificates(dict):
+    """By provider and number; made when first asked for."""
+
+    def __missing__(self, which):
+        self[which] = Certificate(which[0])
+        return self[which]
+
+
+CERTIFICATES = Certificates()
+
+
 def when(t):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
 
@@ -123,8 +154,10 @@ class ZoneText:
             more += ", withdrawn: yes" if e.withdrawn else ""
             keys.append(f'{{ds: "{self.ds(key)}"{more}}}')
         gone = f", gone: {self.at(p.gone)}" if p.gone is not None else ""
+        source = "pinned" if not p.announced else \
+            f"announced, certificate: {CERTIFICATES[name, p.cert].yaml}"
         return (f"      - {{name: {name}, state: {p.state}{gone}, source: "
-                f"pinned, keys: [{', '.join(keys)}], max-keys: "
+                f"{source}, keys: [{', '.join(keys)}], max-keys: "
                 f"{p.max_keys}, proof: none}}\n")
 
     def cosigner(self, key, in_parent):
@@ -239,6 +272,15 @@ class Judge:
         for unloaded, pol in box.old:
             words += [str(pol.Z * HOUR), str(pol.PT * HOUR),
                       str(seconds(unloaded))]
+        words.append(str(len(box.ann)))
+        for name, a in sorted(box.ann.items()):
+            words += [name, CERTIFICATES[name, a.cert].pin,
+                      str(seconds(a.begin)), str(seconds(a.end)),
+                      str(len(a.keys + a.former))]
+            for k, retired in a.keys + a.former:
+                words += [KEYS[k].words, str(
+                    NEVER if retired is None else seconds(retired)),
+                    str(int((k, retired) not in a.keys))]
         return " ".join(words), number
 
     def schedule(self, box, bundles, now, named):
@@ -329,7 +371,8 @@ class Box(rules.Box):
     def told(self):
         return "  timeline " + "\n    ".join(
             map(str, sum(self.tl.values(), []))) + \
-            f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}"
+            f"\n  snaps {self.snaps}\n  {self.pol}\n  old {self.old}" \
+            f"\n  announced {self.ann}"
 
     def schedule(self, bundles, now, supersedes=False):
         """Each bundle's verdict is compared."""
@@ -382,7 +425,8 @@ class Box(rules.Box):
             olds = olds + [(now, old)]
             if pol.parent_ds != snaps[-1][1] or pol.seen > snaps[-1][0]:
                 snaps = snaps + [(pol.seen, pol.parent_ds)]
-        return rules.Box(pol, self.fix, self.tl, snaps, olds, self.seq)
+        return rules.Box(pol, self.fix, self.tl, snaps, olds, self.seq,
+                         self.ann)
 
 
 def main():

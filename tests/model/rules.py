@@ -31,6 +31,8 @@ FIXES = {
     "shrink":    "a wait that gets smaller counts only after the old wait has passed",
     "gap":       "bundles of a schedule rise, and overlap by propagation + TTL",
     "refresh":   "refresh >= TTL + propagation",
+    "dates":     "a key enters by an announcement only between its dates, and by the certificate that the policy has",
+    "kept":      "a key that a set lists stays its provider's, whatever its announcement says or has become",
 }
 ALL = frozenset(FIXES)
 
@@ -51,9 +53,21 @@ class Provider:
     keys: tuple = ()                    # ((key, KeyEntry), ...)
     max_keys: int = 3
     gone: int = None                    # no resolver can ask it from then on
+    announced: bool = False             # source: what it announces counts beside `keys`
+    cert: int = 0                       # which of its certificates the policy has
 
     def entry(self, key):
         return dict(self.keys).get(key)
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """The one that was accepted last from a provider."""
+    keys: tuple                         # ((key, retired), ...)
+    begin: int                          # its keys may be new from here ...
+    end: int                            # ... and before
+    cert: int                           # of the key that signed it
+    former: tuple = ()                  # keys of earlier ones that were listed when this one came
 
 
 @dataclass(frozen=True)
@@ -167,10 +181,53 @@ class Box:
     snaps: list = field(default_factory=list)       # [(seen, DS set)]
     old: list = field(default_factory=list)         # [(unloaded, Policy)]
     seq: int = 0
+    ann: dict = field(default_factory=dict)         # provider -> Announcement
 
     def __post_init__(self):
         if not self.snaps:
             self.snaps.append((self.pol.seen, self.pol.parent_ds))
+
+    # -- announcements ---------------------------------------------------------------------------------------------
+    def listed(self, key, now):
+        """The answer in effect or one ahead has the key."""
+        for a in sorted(self.tl["DNSKEY"], key=lambda a: -a.seq):
+            if not a.ghost and key in a.keys:
+                return True
+            if a.ghost or max(a.inc, a.rel) <= now:
+                return False
+        return False
+
+    def view(self, pol, now):
+        """The policy with the keys that its providers announced: new ones while the announcement is valid, others for
+        as long as a set lists them, so that neither time nor an announcement leaves a set without an owner."""
+        for name, p in pol.providers:
+            a = self.ann.get(name)
+            if not p.announced or a is None:
+                continue
+            valid = "dates" not in self.fix or (a.cert == p.cert and a.begin <= now < a.end)
+            keys = dict(p.keys)
+            for key, retired, former in [(k, r, False) for k, r in a.keys] + [(k, r, True) for k, r in a.former]:
+                e = keys.get(key)
+                if e is not None:
+                    later = retired is not None and (e.retired is None or e.retired < retired)
+                    keys[key] = replace(e, retired=retired) if later else e
+                elif (valid and not former) or ("kept" in self.fix and self.listed(key, now)):
+                    keys[key] = KeyEntry(retired=retired)
+            pol = pol.with_provider(name, replace(p, keys=tuple(keys.items())))
+        return pol
+
+    def own_keys(self, name, p):
+        """Those whose withdrawal takes the provider out: of an announcing one what it announced itself."""
+        a = self.ann.get(name)
+        said = {k for k, _ in a.keys + a.former} if a else set()
+        return [k for k, _ in p.keys if not p.announced or k in said]
+
+    def announce(self, name, keys, begin, end, now):
+        p, last = dict(self.pol.providers)[name], self.ann.get(name)
+        new = {k for k, _ in keys}
+        former = tuple((k, r) for k, r in (last.keys + last.former if last else ())
+                       if k not in new and self.listed(k, now))
+        self.ann[name] = Announcement(tuple(keys), begin, end, p.cert, former)
 
     # -- helpers ---------------------------------------------------------------------------------------------------
     def wait(self, name, at):
@@ -257,6 +314,13 @@ class Box:
     # -- judging ---------------------------------------------------------------------------------------------------
     def judge(self, typ, keys, now, inc=None, exp=None, supersedes=False, chain=None):
         """-> (refusals, answer). `keys`: for DNSKEY the ZSKs (the client adds KSKs and co-signers), else the KSKs."""
+        written, self.pol = self.pol, self.view(self.pol, now)
+        try:
+            return self.judge_viewed(typ, keys, now, inc, exp, supersedes, chain)
+        finally:
+            self.pol = written
+
+    def judge_viewed(self, typ, keys, now, inc, exp, supersedes, chain):
         pol, fix = self.pol, self.fix
         inc = now - pol.offset if inc is None else inc
         exp = inc + pol.validity if exp is None else exp
@@ -310,7 +374,7 @@ class Box:
                 bad.append("algorithm-complete")
         for name, p in pol.providers:
             suspended = any(e.withdrawn for _, e in p.keys) if "scope" not in self.fix else \
-                bool(p.keys) and all(e.withdrawn for _, e in p.keys)
+                bool(self.own_keys(name, p)) and all(e.withdrawn for _, e in p.keys)
             good = [k for k in keys if p.entry(k) and not p.entry(k).withdrawn]
             for a in algs:
                 count = len([k for k in good if alg(k) == a])
@@ -476,7 +540,8 @@ class Box:
 
     def load(self, pol, now):
         """-> refusals; the zone keeps its old entry when there are some. The check is what `On load` in the design says."""
-        trial = Box(pol, self.fix, self.tl, list(self.snaps), self.old + [(now, self.pol)], self.seq)
+        trial = Box(pol, self.fix, self.tl, list(self.snaps), self.old + [(now, self.pol)], self.seq, self.ann)
+        written, pol = pol, self.view(pol, now)
         if pol.parent_ds != self.snaps[-1][1] or pol.seen > self.snaps[-1][0]:
             trial.snaps.append((pol.seen if "dssets" in self.fix else now, pol.parent_ds))
         cur = self.in_effect(now)
@@ -504,5 +569,5 @@ class Box:
             self.tried = [sorted(set(v + bad)) for v in verdicts] if all(verdicts) else [sorted(set(bad))]
             bad = min(self.tried, key=len)
         if not bad:
-            self.pol, self.snaps, self.old = pol, trial.snaps, trial.old
+            self.pol, self.snaps, self.old = written, trial.snaps, trial.old
         return bad

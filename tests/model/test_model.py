@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The product's rules and the executable model agree: on every story, told
 rightly and wrongly, on the model's own walks, and on random histories of sets,
-schedules, CDS, policies and adoptions. Same verdict, same rules named.
+schedules, CDS, policies, announcements and adoptions. Same verdict, same rules named.
 
 KSK_HISTORIES sets how many random histories; KSK_SEED repeats a run.
 """
@@ -94,7 +94,8 @@ class Histories(unittest.TestCase):
         for rule in ("window", "supersedes", "zsk-coverage", "early-drop",
                      "ds-covered", "early-ds", "ksk-present", "key-allowed",
                      "provider-present", "algorithm-complete", "cds",
-                     "schedule-gap", "schedule", "schedule refused"):
+                     "schedule-gap", "schedule", "schedule refused",
+                     "announce"):
             self.assertIn(rule, histories.SEEN)
         self.assertGreater(histories.SEEN["permit"], HISTORIES)
         self.assertGreater(judge.judge().forgot, 0)
