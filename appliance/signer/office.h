@@ -38,6 +38,7 @@ struct ksk_office {
 	/* What kskd.yaml lets submit, as clients without a zone. */
 	struct ksk_client bootstrap[KSK_BOOTSTRAP_MAX];
 	uint32_t compiled; /* number of the last request to kskd */
+	uint32_t given_up; /* one whose answer may come, and counts no more */
 };
 
 /*

@@ -277,18 +277,21 @@ ksk_submit_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 {
 	struct ksk_submission *s = &signer->submission;
 	const struct ksk_submit *body = &ticket->request.submit;
+	const bool free_desk = s->stage == KSK_SUBMIT_NONE;
 	struct ksk_fault fault = {.text = ""};
+	uint8_t *data = NULL;
+	size_t len = 0;
 	enum ksk_err err;
 
 	if (may_not_submit(signer, ticket, client) ||
 		is_unsupported(signer, ticket))
 		return;
-	if (s->stage != KSK_SUBMIT_NONE) {
+	if (!free_desk && !ksk_submit_may_go_first(signer, body)) {
 		answer_plain(signer, ticket, KSK_STATUS_BUSY, "1");
 		return;
 	}
-	err = ksk_upload_take(&signer->office.uploads, ticket->pin, body->hash,
-		&s->data, &s->len);
+	err = ksk_upload_take(
+		&signer->office.uploads, ticket->pin, body->hash, &data, &len);
 	if (err != KSK_OK) {
 		refuse_for(signer, ticket, KSK_APPROVE_DOCUMENT,
 			err == KSK_ERR_MALFORMED
@@ -298,6 +301,16 @@ ksk_submit_take(struct ksk_signer *signer, struct ksk_ticket *ticket,
 			now_ms);
 		return;
 	}
+	if (!free_desk &&
+		!ksk_submit_goes_first(signer, ksk_span_of(data, len))) {
+		answer_plain(signer, ticket, KSK_STATUS_BUSY, "1");
+		free(data);
+		return;
+	}
+	if (!free_desk)
+		ksk_submit_give_way(signer);
+	s->data = data;
+	s->len = len;
 	s->kind = (enum ksk_document_kind)body->kind;
 	s->dry_run = body->dry_run;
 	memcpy(s->name, body->hash, KSK_HASH_LEN);
@@ -399,13 +412,18 @@ ksk_submit_compiled(struct ksk_signer *signer, struct ksk_wire *body, int fd)
 {
 	struct ksk_ctl_compiled done;
 	enum ksk_err err = ksk_ctl_compiled_read(body, &done);
+	bool given_up = err == KSK_OK && signer->office.given_up != 0 &&
+		done.number == signer->office.given_up;
 
-	if (err == KSK_OK &&
+	if (given_up)
+		signer->office.given_up = 0;
+	else if (err == KSK_OK &&
 		(signer->submission.stage != KSK_SUBMIT_READING ||
-			done.number != signer->office.compiled ||
-			done.ok != (fd >= 0)))
+			done.number != signer->office.compiled))
 		err = KSK_ERR_MALFORMED;
-	if (err == KSK_OK)
+	if (err == KSK_OK && done.ok != (fd >= 0))
+		err = KSK_ERR_MALFORMED;
+	if (err == KSK_OK && !given_up)
 		take_result(signer, &done, fd, ksk_clock_mono_ms());
 	if (fd >= 0)
 		(void)close(fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * submit_internal - what submit.c (the order) and submit_effect.c (judging and
- * effect by kind) share. Nobody else includes it.
+ * submit_internal - what submit.c (the order), submit_first.c (who need not wait)
+ * and submit_effect.c (judging and effect by kind) share. Nobody else includes
+ * it.
  */
 #ifndef KSK_SIGNER_SUBMIT_INTERNAL_H
 #define KSK_SIGNER_SUBMIT_INTERNAL_H
@@ -34,6 +35,18 @@ KSK_MUST_USE enum ksk_err ksk_submit_judge_policy(struct ksk_signer *signer,
  */
 KSK_MUST_USE enum ksk_err ksk_submit_stage(
 	struct ksk_signer *signer, struct ksk_fault *fault);
+
+/* Returns true if a request need not wait for the document that is worked on,
+ * once its own is known to be what it says: ksk_submit_goes_first. */
+bool ksk_submit_may_go_first(
+	const struct ksk_signer *signer, const struct ksk_submit *body);
+
+/* Returns true if the bytes are a withdrawal that does not stand yet, and that
+ * as many operators as it takes have signed. */
+bool ksk_submit_goes_first(struct ksk_signer *signer, struct ksk_span der);
+
+/* Gives up what is worked on, and tells its client that it may come again. */
+void ksk_submit_give_way(struct ksk_signer *signer);
 
 /* What was staged is durable: it takes effect. */
 void ksk_submit_effect(struct ksk_signer *signer);

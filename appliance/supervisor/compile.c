@@ -59,7 +59,7 @@ ksk_compile_take(struct kskd *k, struct ksk_wire *body, int fd)
 	struct ksk_ctl_compile asked;
 	enum ksk_err err = ksk_ctl_compile_read(body, &asked);
 
-	if (err == KSK_OK && (fd < 0 || c->wanted || !is_sealed(fd)))
+	if (err == KSK_OK && (fd < 0 || !is_sealed(fd)))
 		err = KSK_ERR_MALFORMED;
 	if (err != KSK_OK) {
 		ksk_file_close(&fd);
@@ -67,7 +67,10 @@ ksk_compile_take(struct kskd *k, struct ksk_wire *body, int fd)
 	}
 	c->number = asked.number;
 	c->wanted = true;
-	if (c->run.pid != 0) { /* of a signer that is gone */
+	/* One that nobody waits for: the signer that asked is gone, or has given
+	 * it up. The new one begins when it is over. */
+	if (c->run.pid != 0) {
+		(void)kill(c->run.pid, SIGKILL);
 		ksk_file_close(&c->waiting_fd);
 		c->waiting_fd = fd;
 		c->waiting_kind = asked.kind;

@@ -2,7 +2,8 @@
 /*
  * compile - the signer has the text of a document that operators signed, and
  * no reader of YAML: kskd runs kskd-policy over it, in memory that the signer
- * sealed, and hands the result back. kskd looks at neither. One at a time.
+ * sealed, and hands the result back. kskd looks at neither. One at a time: a new
+ * request takes the place of one that is not answered yet.
  * Tests: tests/integration/test_quorum.py
  */
 #ifndef KSK_SUPERVISOR_COMPILE_H
@@ -16,7 +17,7 @@ void ksk_compile_init(struct kskd *k);
 /*
  * Takes the signer's request.
  * fd: the text, taken over whatever comes back. KSK_ERR_MALFORMED: the packet
- * is broken, the memory is not sealed, or an answer is still owed.
+ * is broken, or the memory is not sealed.
  */
 KSK_MUST_USE enum ksk_err ksk_compile_take(
 	struct kskd *k, struct ksk_wire *body, int fd);

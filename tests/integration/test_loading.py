@@ -147,6 +147,49 @@ class Submitted(unittest.TestCase):
         self.hand_in(text)
         self.assertTrue(in_force(a, 2))
 
+    def beside(self, policy, other, after):
+        """Hands in a withdrawal so long after a policy; both replies."""
+        a, replies = self.a, []
+        with a.peer("boss", timeout=30) as p, a.peer("boss") as boss:
+            _, digest = a.upload(p, policy)
+            thread = threading.Thread(target=lambda: replies.append(
+                p.ask(q.SUBMIT, {1: q.POLICY, 2: digest})))
+            thread.start()
+            time.sleep(after)
+            begin = time.monotonic()
+            reply = a.submit(q.WITHDRAW, other, peer=boss)
+            took = time.monotonic() - begin
+            thread.join()
+        return replies[0][2], reply[2], took
+
+    def test_a_withdrawal_goes_first(self):
+        """Whatever the policy is at when it comes; and only a new one."""
+        a = self.a
+        spare = [ap.Zsk(a.path("alpha"), ZONE) for _ in range(6)]
+        a.zones[0][2]["alpha"] += spare
+        now = a.signed_policy_text(q.hash_of(self.first))
+        self.hand_in(now)
+        policy = a.sign_text(larger(
+            a.signed_policy_text(q.hash_of(now)), COUNT), ["anna", "bert"])
+        gone = []
+        for i, zsk in enumerate(spare):
+            gone.append(a.sign_text(
+                f"kind: withdraw\nappliance: {a.id}\nreplaces: "
+                f"{q.hash_of(now)}\nnot-after: {q.later()}\nkeys:\n"
+                f'  - {{zone: {ZONE}, ds: "{zsk.ds}"}}\n', ["carl"]))
+            first, second, took = self.beside(policy, gone[-1], 0.02 + .03 * i)
+            if first == ap.DONE:
+                break # it was over before
+            self.assertEqual((first, second), (ap.BUSY, ap.DONE))
+            self.assertLess(took, ap.SLOW)
+            self.assertTrue(in_force(a, 2))
+        self.assertIn("document-gives-way", a.log_text())
+        if first != ap.DONE:
+            first, second, _ = self.beside(policy, gone[0], 0.02)
+            self.assertEqual(first, ap.DONE)
+            self.assertIn(second, (ap.BUSY, ap.REFUSED))
+        self.assertTrue(in_force(a, 3))
+
     def try_it(self, text):
         try:
             self.a.submit_text(q.POLICY, text, ["anna", "bert"])
