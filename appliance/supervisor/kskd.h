@@ -95,6 +95,7 @@ struct ksk_reload {
 	bool again;      /* another SIGHUP came meanwhile */
 	uint32_t number; /* of the last reload that was tried */
 	uint64_t until_ms;
+	bool patient; /* the signer alone has not answered, and has more time */
 	struct ksk_policy_run run;
 	struct ksk_settings next;
 };

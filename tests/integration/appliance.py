@@ -116,21 +116,32 @@ def rrsig_line(zone, rdata, ttl):
             f"{at(expiration)} {at(inception)} {tag} {zone} {signature}")
 
 
+_TAGS = set()  # of this process: keys of one set must differ in them
+
+
 class Zsk:
-    """A ZSK made by BIND's dnssec-keygen."""
+    """A ZSK made by BIND's dnssec-keygen, with a tag that no key before it
+    has."""
 
     def __init__(self, folder, zone, algorithm=13, bits=None):
         os.makedirs(folder, exist_ok=True)
         self.folder, self.zone = folder, zone
-        more = ["-b", bits] if bits else []
-        self.base = sh("dnssec-keygen", "-q", "-K", folder, "-a", algorithm,
-                       *more, "-L", "3600", zone).out.strip()
-        with open(os.path.join(folder, self.base + ".key"),
+        self.make(algorithm, ["-b", bits] if bits else [])
+        while self.tag in _TAGS:
+            for end in (".key", ".private"):
+                os.unlink(os.path.join(folder, self.base + end))
+            self.make(algorithm, ["-b", bits] if bits else [])
+        _TAGS.add(self.tag)
+        self.ds = ds_text(zone, self.rdata)
+
+    def make(self, algorithm, more):
+        self.base = sh("dnssec-keygen", "-q", "-K", self.folder, "-a",
+                       algorithm, *more, "-L", "3600", self.zone).out.strip()
+        with open(os.path.join(self.folder, self.base + ".key"),
                   encoding="ascii") as f:
             self.line = [x for x in f if " DNSKEY " in x][0].strip()
         self.rdata = dnskey_rdata(self.line)
         self.tag = key_tag(self.rdata)
-        self.ds = ds_text(zone, self.rdata)
 
 
 # ---- the protocol, from PROTOCOL.md ----
@@ -322,6 +333,8 @@ class Appliance:
         line = [x for x in out.splitlines() if " DNSKEY " in x][0]
         rdata = dnskey_rdata(line)
         self.ksks[label] = rdata
+        revoked = rdata[:1] + bytes([rdata[1] | 0x80]) + rdata[2:]
+        _TAGS.update((key_tag(rdata), key_tag(revoked)))
         return rdata
 
     def add_client(self, name, may="read, sign"):
