@@ -149,14 +149,15 @@ add_notices(struct ksk_text *text, const struct ksk_status_reply *status)
 		char name[KSK_NAME_TEXT_CAP], when[KSK_TIME_CAP];
 
 		ksk_name_to_text(&n->owner, name);
-		ksk_text_add(text,
-			"announcement of %s for %s: %s%s%s; the provider must "
-			"announce again\n",
-			n->provider, name, notice_words(n->state),
-			n->state == KSK_ANNOUNCED_NONE ? "" : ", not after ",
-			n->state == KSK_ANNOUNCED_NONE
-				? ""
-				: ksk_time_text(when, n->not_after));
+		ksk_text_add(text, "announcement of %s for %s: %s", n->provider,
+			name, notice_words(n->state));
+		if (n->accepted != 0)
+			ksk_text_add(text, ", accepted %s",
+				ksk_time_text(when, n->accepted));
+		if (n->state != KSK_ANNOUNCED_NONE)
+			ksk_text_add(text, ", not after %s",
+				ksk_time_text(when, n->not_after));
+		ksk_text_add(text, "; the provider must announce again\n");
 	}
 }
 
@@ -233,6 +234,9 @@ json_notices(const struct ksk_status_reply *status)
 		if (value != NULL && n->state != KSK_ANNOUNCED_NONE)
 			(void)json_object_set_new(value, "not-after",
 				ksk_json_time(n->not_after));
+		if (value != NULL && n->accepted != 0)
+			(void)json_object_set_new(
+				value, "accepted", ksk_json_time(n->accepted));
 		(void)json_array_append_new(list, value);
 	}
 	return list;

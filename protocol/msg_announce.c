@@ -155,12 +155,14 @@ static const struct ksk_cbor_field NOTICE[] = {
 	{2, true, "provider"},
 	{3, true, "state"},
 	{4, false, "not-after"},
+	{5, false, "accepted"},
 };
 
 static void
 read_notice(struct ksk_cbor_in *in, struct ksk_announced_notice *out)
 {
 	bool has_end = false;
+	bool has_accepted = false;
 	uint64_t key;
 
 	ksk_cbor_in_map(in, NOTICE, KSK_FIELD_COUNT(NOTICE));
@@ -175,13 +177,19 @@ read_notice(struct ksk_cbor_in *in, struct ksk_announced_notice *out)
 		case 3:
 			out->state = ksk_cbor_in_uint(in, KSK_ANNOUNCED_NONE);
 			break;
-		default:
+		case 4:
 			has_end = true;
 			out->not_after = ksk_cbor_in_uint(in, UINT64_MAX);
 			break;
+		default:
+			has_accepted = true;
+			out->accepted = ksk_cbor_in_uint(in, UINT64_MAX);
+			break;
 		}
 	}
-	if (has_end != (out->state != KSK_ANNOUNCED_NONE))
+	if (has_end != (out->state != KSK_ANNOUNCED_NONE) ||
+		has_accepted != (out->accepted != 0) ||
+		(has_accepted && !has_end))
 		ksk_cbor_in_fail(in, KSK_ERR_MALFORMED,
 			"the fields do not fit the state");
 }
@@ -205,8 +213,9 @@ ksk_msg_notices_write(struct ksk_cbor_out *out,
 	ksk_cbor_out_array(out, count);
 	for (size_t i = 0; i < count; i++) {
 		bool none = notice[i].state == KSK_ANNOUNCED_NONE;
+		bool known = !none && notice[i].accepted != 0;
 
-		ksk_cbor_out_map(out, none ? 3 : 4);
+		ksk_cbor_out_map(out, (none ? 3 : 4) + (known ? 1u : 0u));
 		ksk_cbor_out_uint(out, 1);
 		ksk_cbor_out_bytes(out, ksk_name_span(&notice[i].owner));
 		ksk_cbor_out_uint(out, 2);
@@ -217,5 +226,9 @@ ksk_msg_notices_write(struct ksk_cbor_out *out,
 			continue;
 		ksk_cbor_out_uint(out, 4);
 		ksk_cbor_out_uint(out, notice[i].not_after);
+		if (!known)
+			continue;
+		ksk_cbor_out_uint(out, 5);
+		ksk_cbor_out_uint(out, notice[i].accepted);
 	}
 }

@@ -64,6 +64,7 @@ struct ksk_announced_notice {
 	char provider[KSK_LABEL_CAP];
 	uint64_t state;     /* VALID: it expires soon */
 	uint64_t not_after; /* 0 with state NONE */
+	uint64_t accepted;  /* seconds; 0: not known, and with state NONE */
 };
 
 #define KSK_ANNOUNCED_NOTICE_MAX 16u

@@ -7,6 +7,7 @@
 #include "appliance/base/yaml.h"
 #include "appliance/policy/announced.h"
 #include "appliance/policy/rules_announce.h"
+#include "appliance/signer/outlook.h"
 #include "appliance/signer/signer.h"
 
 #include <stdlib.h>
@@ -162,7 +163,7 @@ walk(struct ksk_signer *signer, const struct ksk_client *client, uint64_t now,
 /* ---- status ---- */
 
 struct filling {
-	const struct ksk_signer *signer;
+	struct ksk_signer *signer;
 	struct ksk_status_reply *body;
 };
 
@@ -172,6 +173,9 @@ add_notice(void *ctx, const struct ksk_zone *zone, uint32_t provider,
 {
 	struct filling *f = ctx;
 	const struct ksk_table *table = &f->signer->inforce.table;
+	const struct ksk_history *history = ksk_outlook_history(
+		f->signer, zone);
+	const struct ksk_history_announced *a = NULL;
 	struct ksk_announced_notice *n =
 		&f->body->notice[f->body->notice_count++];
 
@@ -180,6 +184,9 @@ add_notice(void *ctx, const struct ksk_zone *zone, uint32_t provider,
 		table->providers[provider].name);
 	n->state = state;
 	n->not_after = f->signer->announce_watch.watched[provider].not_after;
+	if (history != NULL && state != KSK_ANNOUNCED_NONE)
+		a = ksk_announced_find(history, n->provider);
+	n->accepted = a == NULL ? 0 : a->accepted;
 	return f->body->notice_count < KSK_ANNOUNCED_NOTICE_MAX;
 }
 

@@ -5,6 +5,7 @@ can add nothing of his own; each wrong one is refused with its own reason and
 changes nothing.
 """
 import contextlib
+import json
 import os
 import sqlite3
 import sys
@@ -217,6 +218,7 @@ class Rotation(Announce):
         self.assertEqual([n[3] for n in self.status()[16]], [0])
         self.wait(30)
         self.assertEqual([n[3] for n in self.status()[16]], [2])
+        self.assertEqual(self.status()[16][0][5], self.provider()[4][3])
         self.refused("key-allowed", "announced by it", z2, self.z3, zb)
         warning = self.signed(z2, zb)[6][0]
         self.assertIn("has expired", warning[2])
@@ -366,6 +368,12 @@ class Whole(Announce):
         self.assertIn("is void", warning[2])
         self.assertEqual([(k.get(7), k.get(8)) for k in self.provider()[3]],
                          [(2, self.z1.rdata)])
+        kskctl = [self.a.tool("kskctl"), "--config", self.profile(), "status"]
+        self.assertRegex(
+            ap.sh(*kskctl).out, f"announcement of alpha for {ZONE}: is void, "
+            "[^,]*, accepted 2[^ ]*Z, not after 2[^ ]*Z; the provider must")
+        notice, = json.loads(ap.sh(*kskctl, "--json").out)["announcements"]
+        self.assertIn("accepted", notice)
         self.refuse(self.alpha.sign(self.text(3, [self.z1])),
                     ("signature", "not that of the provider"))
         self.refuse(other.sign(self.text(2, [self.z1])),

@@ -196,6 +196,7 @@ fill_status(size_t count)
 		snprintf(n->provider, sizeof(n->provider), "p%zu", i);
 		n->state = i % 5;
 		n->not_after = i % 5 == KSK_ANNOUNCED_NONE ? 0 : 100 + i;
+		n->accepted = i % 5 == KSK_ANNOUNCED_NONE ? 0 : i;
 	}
 	return body->notice;
 }
@@ -212,6 +213,8 @@ test_status_reply(void **state)
 		reply.status_body.notice_count, KSK_ANNOUNCED_NOTICE_MAX);
 	assert_string_equal(n[15].provider, "p15");
 	assert_int_equal(n[15].not_after, 115);
+	assert_int_equal(n[15].accepted, 15);
+	assert_int_equal(n[0].accepted, 0);
 	assert_int_equal(n[14].state, KSK_ANNOUNCED_NONE);
 	fill_status(0);
 	assert_reply_returns(KSK_OP_STATUS);
