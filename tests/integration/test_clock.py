@@ -120,6 +120,7 @@ class Guard(unittest.TestCase):
         self.start(ready=False, clock="{synchronised: yes}")
         self.assert_held("adjtimex")
         self.clock.set(synchronised=1)
+        self.a.wait_ready()
         self.assert_signs()
         self.clock.set(synchronised=0)
         self.assert_held("not synchronised")
