@@ -230,38 +230,26 @@ fill_ksk(struct ksk_signer *signer, uint32_t index, uint8_t *room,
 		entry->dnskey = standing_form(key, ksk->revoked != 0, room);
 }
 
-/* history: NULL for what the policy alone says. */
-static void
-mark_standing(const struct ksk_signer *signer, const struct ksk_zone *zone,
-	const struct ksk_history *history, uint64_t now,
-	struct ksk_keys_reply *body)
-{
-	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
-	size_t count = ksk_rules_standing(
-		&signer->inforce.table, zone, history, now, 0, standing);
-	for (size_t s = 0; s < count; s++) {
-		size_t i = standing[s].ksk - zone->ksks.first;
-		if (i < body->ksk_count)
-			body->ksk[i].stands = true;
-	}
-}
-
-/* The history keeps KSKs whose time is over, and knows no algorithm that comes
- * in with this very set: the policy does. */
+/* What stands is told by the policy alone: by the history, the KSK of an
+ * algorithm that comes in or goes with the next set would not be in it or not
+ * leave it with its ZSKs, and that set is refused. */
 static void
 fill_ksks(struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now,
 	struct ksk_keys_reply *body)
 {
+	struct ksk_signer_key standing[KSK_RRSIG_COUNT_MAX];
+	size_t count = ksk_rules_standing(
+		&signer->inforce.table, zone, NULL, now, 0, standing);
 	for (uint32_t i = 0;
 		i < zone->ksks.count && body->ksk_count < KSK_KSK_COUNT_MAX;
 		i++) {
 		uint8_t *room = signer->tbs + body->ksk_count * KSK_RDATA_MAX;
 		struct ksk_ksk_entry *entry = &body->ksk[body->ksk_count++];
 		fill_ksk(signer, zone->ksks.first + i, room, entry);
+		for (size_t s = 0; s < count; s++)
+			if (standing[s].ksk == zone->ksks.first + i)
+				entry->stands = true;
 	}
-	mark_standing(signer, zone, NULL, now, body);
-	mark_standing(
-		signer, zone, ksk_outlook_history(signer, zone), now, body);
 }
 
 static void
