@@ -291,6 +291,41 @@ read_head(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
 	}
 }
 
+/* What some kinds alone have. */
+static void
+read_of_kind(struct ksk_cbor_in *in, uint64_t key, struct ksk_record *out)
+{
+	switch (key) {
+	case 14:
+		read_attested(in, out);
+		break;
+	case 15:
+		read_waits(in, out);
+		break;
+	case 16:
+		read_proven(in, out);
+		break;
+	case 17:
+		read_counted(in, out);
+		break;
+	case 18:
+		read_pruned(in, out);
+		break;
+	case 19:
+		read_announced(in, out);
+		break;
+	case 20:
+		read_document(in, out);
+		break;
+	case 21:
+		read_reset(in, out);
+		break;
+	default:
+		read_head(in, key, out);
+		break;
+	}
+}
+
 static void
 read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 	struct ksk_record *out)
@@ -332,32 +367,8 @@ read_field(struct ksk_cbor_in *in, uint64_t key, struct ksk_record_room *room,
 		out->has_owner = true;
 		ksk_msg_name_read(in, &out->owner);
 		break;
-	case 14:
-		read_attested(in, out);
-		break;
-	case 15:
-		read_waits(in, out);
-		break;
-	case 16:
-		read_proven(in, out);
-		break;
-	case 17:
-		read_counted(in, out);
-		break;
-	case 18:
-		read_pruned(in, out);
-		break;
-	case 19:
-		read_announced(in, out);
-		break;
-	case 20:
-		read_document(in, out);
-		break;
-	case 21:
-		read_reset(in, out);
-		break;
 	default:
-		read_head(in, key, out);
+		read_of_kind(in, key, out);
 		break;
 	}
 }

@@ -4,8 +4,6 @@ socket in the state folder, and what becomes of a PIN. First with stand-ins for
 kskd's children (test_supervisor.py), then a whole appliance with two tokens.
 """
 import os
-import pty
-import re
 import shutil
 import signal
 import socket
@@ -18,6 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import appliance as ap  # noqa: E402
+from terminal import typed  # noqa: E402
 from test_supervisor import (  # noqa: E402
     BUILD, Case, ROOT, SIGNER, SLOW, TOKEN, House, alive, wait_for)
 
@@ -581,29 +580,12 @@ class Whole(unittest.TestCase):
 
     def typed(self, pin, code):
         """kskadm unlock vault, at a terminal."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execv(self.a.tool("kskadm"),
-                     ["kskadm", "-c", self.a.path("etc/kskd.yaml"), "unlock",
-                      "vault"])
-        out = b""
-        while not re.search(rb"PIN of vault: $", out):
-            out += os.read(fd, 4096)
-        time.sleep(0.1)     # until the echo is off and input is flushed
-        os.write(fd, pin.encode() + b"\n")
-        try:
-            while True:
-                more = os.read(fd, 4096)
-                if not more:
-                    break
-                out += more
-        except OSError:
-            pass
-        os.close(fd)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        self.assertEqual(status, code, out.decode() + self.a.log_text())
-        self.assertNotIn(pin.encode(), out)
-        return out.decode()
+        status, out = typed([self.a.tool("kskadm"), "-c",
+                             self.a.path("etc/kskd.yaml"), "unlock", "vault"],
+                            rb"PIN of vault: ", [pin])
+        self.assertEqual(status, code, out + self.a.log_text())
+        self.assertNotIn(pin, out)
+        return out
 
     def status(self):
         with self.a.peer() as peer:

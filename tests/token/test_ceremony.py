@@ -4,7 +4,6 @@
 and what its transcripts say when a step fails, is cut off, or is no step."""
 import hashlib
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -15,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "fault")]
 from fault import Fault  # noqa: E402
 from modules import ap  # noqa: E402
+from terminal import typed  # noqa: E402
 from test_backup import content  # noqa: E402
 
 SANITIZED = True
@@ -201,34 +201,17 @@ key list
       - {{path: "{a.path('etc/softhsm2.conf')}", access: r}}
 """)
         a.write("s", "token init main\nkey list\n")
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execv(a.tool("kskadm"), [
-                "kskadm", "-c", a.path("etc/kskd.yaml"), "ceremony",
-                "--transcript", a.path("t"), a.path("s")])
-        seen = b""
-        for pin in ("so-secret", "so-secret", "a-secret", "a-secret",
-                    "a-secret"):
-            while not re.search(rb"PIN of main[^\n]*: $", seen):
-                seen += os.read(fd, 4096)
-            signal.sigtimedwait([], 0.1)
-            os.write(fd, pin.encode() + b"\n")
-            seen += b"\n"
-        try:
-            while True:
-                more = os.read(fd, 4096)
-                if not more:
-                    break
-                seen += more
-        except OSError:
-            pass
-        os.close(fd)
-        self.assertEqual(os.waitpid(pid, 0)[1], 0, seen)
+        code, seen = typed([
+            a.tool("kskadm"), "-c", a.path("etc/kskd.yaml"), "ceremony",
+            "--transcript", a.path("t"), a.path("s")],
+            rb"PIN of main[^\n]*: ",
+            ["so-secret", "so-secret", "a-secret", "a-secret", "a-secret"])
+        self.assertEqual(code, 0, seen)
         text = content(a.path("t")).decode()
         self.assertIn("result: all 2 steps are done", text)
         for secret in ("so-secret", "a-secret"):
             self.assertNotIn(secret, text)
-            self.assertNotIn(secret, seen.decode())
+            self.assertNotIn(secret, seen)
 
     # -- what is refused before anything is done --
     def test_nothing_is_overwritten(self):

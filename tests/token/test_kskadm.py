@@ -5,7 +5,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import pty
 import re
 import shutil
 import struct
@@ -15,11 +14,13 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import cryptoki
-import peer
-from cryptoki import Session, ds, tag
-from spy import Spy
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
+import cryptoki  # noqa: E402
+import peer  # noqa: E402
+from cryptoki import Session, ds, tag  # noqa: E402
+from spy import Spy  # noqa: E402
+from terminal import typed  # noqa: E402
 
 SANITIZED = True
 ROOT = os.getuid() == 0
@@ -548,28 +549,9 @@ class Kskadm(unittest.TestCase):
 
     def typed(self, pins, *argv):
         """Runs kskadm at a terminal and types -> (exit code, all output)"""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execv(os.path.join(peer.BUILD, "kskadm"),
-                     ["kskadm", "-c", self.box.path("etc/kskd.yaml"), *argv])
-        out = b""
-        for pin in pins:
-            while not re.search(rb"PIN of main[^\n]*: $", out):
-                out += os.read(fd, 4096)
-            time.sleep(0.1)  # until the echo is off and input is flushed
-            os.write(fd, pin.encode() + b"\n")
-            out += b"\n"
-        try:
-            while True:
-                more = os.read(fd, 4096)
-                if not more:
-                    break
-                out += more
-        except OSError:
-            pass
-        os.close(fd)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), \
-            out.decode()
+        return typed([os.path.join(peer.BUILD, "kskadm"), "-c",
+                      self.box.path("etc/kskd.yaml"), *argv],
+                     rb"PIN of main[^\n]*: ", pins)
 
     def test_typed_pins(self):
         self.box.configure(pin="{prompt: yes}")

@@ -57,84 +57,84 @@ test_what_is_taken(void **state)
 	}
 }
 
+static const struct {
+	const char *hex;
+	const char *word;
+} BAD[] = {
+	/* longer heads than needed */
+	{"1800", "longer head"},
+	{"1817", "longer head"},
+	{"190005", "longer head"},
+	{"1900ff", "longer head"},
+	{"1a0000ffff", "longer head"},
+	{"1b00000000ffffffff", "longer head"},
+	{"580161", "longer head"},
+	{"59000161", "longer head"},
+	{"780161", "longer head"},
+	{"980100", "longer head"},
+	{"b8010100", "longer head"},
+	{"9b000000000000000100", "longer head"},
+	{"a1180100", "longer head"},
+	/* kinds */
+	{"20", "not allowed"},
+	{"3818", "not allowed"},
+	{"3b7fffffffffffffff", "not allowed"},
+	{"c000", "not allowed"},
+	{"d8184100", "not allowed"},
+	{"f6", "not allowed"},
+	{"f7", "not allowed"},
+	{"f93c00", "not allowed"},
+	{"fa3f800000", "not allowed"},
+	{"fb3ff0000000000000", "not allowed"},
+	{"5fff", "not allowed"},
+	{"5f4161ff", "not allowed"},
+	{"7fff", "not allowed"},
+	{"9fff", "not allowed"},
+	{"bfff", "not allowed"},
+	{"ff", "not allowed"},
+	/* cut off, or no CBOR */
+	{"", "cut off"},
+	{"18", "cut off"},
+	{"1b00000000000000", "cut off"},
+	{"4261", "cut off"},
+	{"6261", "cut off"},
+	{"1c", "cut off"},
+	{"5d", "cut off"},
+	{"f8ff", "cut off"},
+	{"f814", "cut off"},
+	{"f815", "cut off"},
+	{"e0", "cut off"},
+	/* containers */
+	{"81", "announced"},
+	{"a101", "announced"},
+	{"820000ff", "bytes follow"},
+	{"82008200", "announced"},
+	{"8181818181818100", "deeper"},
+	{"a20100", "announced"},
+	{"a2010001", "announced"},
+	{"a20200010000", "ascending"},
+	{"a2010001000000", "ascending"},
+	{"a10000", "ascending"},
+	{"a1616100", "unsigned key"},
+	{"a1416100", "unsigned key"},
+	{"a1f500", "unsigned key"},
+	{"0000", "bytes follow"},
+	/* texts */
+	{"61ff", "UTF-8"},
+	{"62c0af", "UTF-8"},
+	{"63eda080", "UTF-8"},
+	{"64f4908080", "UTF-8"},
+	{"62c361", "UTF-8"},
+	{"61c3", "UTF-8"},
+	{"6100", "control"},
+	{"611b", "control"},
+	{"617f", "control"},
+	{"62c29b", "control"},
+};
+
 static void
 test_what_is_refused(void **state)
 {
-	static const struct {
-		const char *hex;
-		const char *word;
-	} BAD[] = {
-		/* longer heads than needed */
-		{"1800", "longer head"},
-		{"1817", "longer head"},
-		{"190005", "longer head"},
-		{"1900ff", "longer head"},
-		{"1a0000ffff", "longer head"},
-		{"1b00000000ffffffff", "longer head"},
-		{"580161", "longer head"},
-		{"59000161", "longer head"},
-		{"780161", "longer head"},
-		{"980100", "longer head"},
-		{"b8010100", "longer head"},
-		{"9b000000000000000100", "longer head"},
-		{"a1180100", "longer head"},
-		/* kinds */
-		{"20", "not allowed"},
-		{"3818", "not allowed"},
-		{"3b7fffffffffffffff", "not allowed"},
-		{"c000", "not allowed"},
-		{"d8184100", "not allowed"},
-		{"f6", "not allowed"},
-		{"f7", "not allowed"},
-		{"f93c00", "not allowed"},
-		{"fa3f800000", "not allowed"},
-		{"fb3ff0000000000000", "not allowed"},
-		{"5fff", "not allowed"},
-		{"5f4161ff", "not allowed"},
-		{"7fff", "not allowed"},
-		{"9fff", "not allowed"},
-		{"bfff", "not allowed"},
-		{"ff", "not allowed"},
-		/* cut off, or no CBOR */
-		{"", "cut off"},
-		{"18", "cut off"},
-		{"1b00000000000000", "cut off"},
-		{"4261", "cut off"},
-		{"6261", "cut off"},
-		{"1c", "cut off"},
-		{"5d", "cut off"},
-		{"f8ff", "cut off"},
-		{"f814", "cut off"},
-		{"f815", "cut off"},
-		{"e0", "cut off"},
-		/* containers */
-		{"81", "announced"},
-		{"a101", "announced"},
-		{"820000ff", "bytes follow"},
-		{"82008200", "announced"},
-		{"8181818181818100", "deeper"},
-		{"a20100", "announced"},
-		{"a2010001", "announced"},
-		{"a20200010000", "ascending"},
-		{"a2010001000000", "ascending"},
-		{"a10000", "ascending"},
-		{"a1616100", "unsigned key"},
-		{"a1416100", "unsigned key"},
-		{"a1f500", "unsigned key"},
-		{"0000", "bytes follow"},
-		/* texts */
-		{"61ff", "UTF-8"},
-		{"62c0af", "UTF-8"},
-		{"63eda080", "UTF-8"},
-		{"64f4908080", "UTF-8"},
-		{"62c361", "UTF-8"},
-		{"61c3", "UTF-8"},
-		{"6100", "control"},
-		{"611b", "control"},
-		{"617f", "control"},
-		{"62c29b", "control"},
-	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
 		struct ksk_fault fault = {""};

@@ -19,6 +19,42 @@ static uint8_t bytes[KSK_RRSIG_MAX];
 static uint8_t encoded[KSK_RECORD_MAX], again[KSK_RECORD_MAX];
 static struct ksk_record_room texts;
 
+/* The fields that some kinds alone have. */
+static void
+fill_of_kind(struct ksk_record *r)
+{
+	r->has_attested = true;
+	r->seen = 1767225601;
+	r->attested_count = 2;
+	memcpy(r->attested, r->signer, 2 * sizeof(r->signer[0]));
+	r->has_waits = true;
+	r->zone_max_ttl = 86400;
+	r->parent_ds_ttl = 3600;
+	r->proven_count = 1;
+	r->proven[0] = r->signer[0];
+	r->has_counted = true;
+	r->counted = (struct ksk_counted){.has_refusal = true,
+		.refusal = 69000,
+		.count = 300,
+		.first = 1767225602,
+		.last = 1767225603,
+		.digest = {9}};
+	r->has_pruned = true;
+	r->pruned = (struct ksk_pruned){
+		.through = 60000, .hash = {3}, .stays = {4}};
+	r->has_announced = true;
+	r->announced = (struct ksk_announced){.provider = "alpha",
+		.serial = 7,
+		.document = ksk_span_of(bytes, 3)};
+	r->has_document = true;
+	memset(r->document, 5, sizeof(r->document));
+	r->operator_count = 2;
+	memset(r->operator, 6, 2 * sizeof(r->operator[0]));
+	r->has_reset = true;
+	r->reset = (struct ksk_reset){
+		.provider = "gamma", .before = 1000, .after = 3};
+}
+
 /* A record with every field there is. */
 static struct ksk_record
 make_full(void)
@@ -57,36 +93,7 @@ make_full(void)
 		.digest_len = 48};
 	r.has_owner = true;
 	r.owner.len = 1;
-	r.has_attested = true;
-	r.seen = 1767225601;
-	r.attested_count = 2;
-	memcpy(r.attested, r.signer, 2 * sizeof(r.signer[0]));
-	r.has_waits = true;
-	r.zone_max_ttl = 86400;
-	r.parent_ds_ttl = 3600;
-	r.proven_count = 1;
-	r.proven[0] = r.signer[0];
-	r.has_counted = true;
-	r.counted = (struct ksk_counted){.has_refusal = true,
-		.refusal = 69000,
-		.count = 300,
-		.first = 1767225602,
-		.last = 1767225603,
-		.digest = {9}};
-	r.has_pruned = true;
-	r.pruned = (struct ksk_pruned){
-		.through = 60000, .hash = {3}, .stays = {4}};
-	r.has_announced = true;
-	r.announced = (struct ksk_announced){.provider = "alpha",
-		.serial = 7,
-		.document = ksk_span_of(bytes, 3)};
-	r.has_document = true;
-	memset(r.document, 5, sizeof(r.document));
-	r.operator_count = 2;
-	memset(r.operator, 6, 2 * sizeof(r.operator[0]));
-	r.has_reset = true;
-	r.reset = (struct ksk_reset){
-		.provider = "gamma", .before = 1000, .after = 3};
+	fill_of_kind(&r);
 	r.rrsig[0] = ksk_span_of(bytes, 1);
 	r.rrsig[1] = ksk_span_of(bytes, sizeof(bytes));
 	return r;
