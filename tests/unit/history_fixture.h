@@ -144,4 +144,34 @@ seen_at(int hours, const char *names)
 	past.h.parent_count++;
 }
 
+/* Providers of which alpha has two ZSKs. */
+#define TWO \
+	"[{name: alpha, state: serving, keys: [{ds: \"@ZSKA@\"}, {ds: " \
+	"\"@ZSKC@\"}]}, {name: beta, state: serving, keys: [{ds: " \
+	"\"@ZSKB@\"}]}]"
+
+/* A zone whose KSK1 the parent knows. */
+static inline void
+begin_zone(struct parts p)
+{
+	load_policy(p);
+	begin_history();
+	seen_at(-200, "KSK1");
+}
+
+/* A CDS set of one key. */
+static inline void
+ask_cds(const char *name)
+{
+	struct record r = {.len = 36};
+	struct ksk_buf buf = ksk_buf_of(r.data, sizeof(r.data));
+
+	begin_set(KSK_TYPE_CDS);
+	assert_int_equal(
+		ksk_ds_write(&past.key[known(name, strlen(name))].sha256, &buf),
+		KSK_OK);
+	r.len = buf.len;
+	add_record(&r);
+}
+
 #endif

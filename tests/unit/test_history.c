@@ -7,27 +7,13 @@
  */
 #include "history_fixture.h"
 
-#define TWO \
-	"[{name: alpha, state: serving, keys: [{ds: \"@ZSKA@\"}, {ds: " \
-	"\"@ZSKC@\"}]}, {name: beta, state: serving, keys: [{ds: " \
-	"\"@ZSKB@\"}]}]"
-
-/* A first set at -100 h, known to the parent. */
-static void
-begin(struct parts p)
-{
-	load_policy(p);
-	begin_history();
-	seen_at(-200, "KSK1");
-}
-
 static void
 test_times(void **state)
 {
 	uint32_t a, c;
 	(void)state;
 
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-10, "KSK1 ZSKA ZSKB ZSKC");
 	assert_true(ksk_history_is_sound(&past.h));
@@ -74,7 +60,7 @@ test_drop_of_an_algorithm(void **state)
 	other.data[other.len - 1] ^= 2;
 	make_named("OTHER8", &other);
 	for (int standing = 0; standing < 2; standing++) {
-		begin((struct parts){.providers = BOTH,
+		begin_zone((struct parts){.providers = BOTH,
 			.ksk = standing != 0
 				? KSKS("")
 				: KSKS(", until: 2027-01-15T07:00:00Z")});
@@ -100,13 +86,13 @@ static void
 test_early_drop(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-28, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKC ZSKB");
 	/* Covered from -26 h, so from 0 h on. */
 	expect_permit();
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-27, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKC ZSKB");
@@ -118,7 +104,7 @@ static void
 test_zsk_coverage(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKA ZSKB ZSKC");
 	expect_permit();
@@ -143,7 +129,7 @@ test_csk(void **state)
 	(void)state;
 
 	for (int hours = -10; hours <= -1; hours += 9) {
-		begin((struct parts){
+		begin_zone((struct parts){
 			.providers = CSK("joining"), .cosigners = cosigners});
 		bytes = fx.bytes;
 		fx.bytes = NULL;
@@ -181,7 +167,7 @@ test_previous(void **state)
 	const struct ksk_history_answer *head;
 	(void)state;
 
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	head = ksk_history_head(&past.h, KSK_TYPE_DNSKEY);
 	set_of("KSK1 ZSKA ZSKB");
@@ -196,7 +182,7 @@ static void
 test_supersedes(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	push(KSK_TYPE_DNSKEY, after(50), after(-2))->content =
 		past.answer[0].content;
@@ -216,14 +202,14 @@ test_adopt(void **state)
 	struct ksk_history_member members[KSK_RDATA_COUNT_MAX];
 	(void)state;
 
-	begin((struct parts){0});
+	begin_zone((struct parts){0});
 	set_of("KSK1 ZSKA ZSKB");
 	expect_refusal("adopt", "kskctl adopt", "");
-	begin((struct parts){.extra = "new-zone: yes"});
+	begin_zone((struct parts){.extra = "new-zone: yes"});
 	set_of("KSK1 ZSKA ZSKB");
 	expect_permit();
 	/* The ghost knows our attested KSK and nothing else. */
-	begin((struct parts){0});
+	begin_zone((struct parts){0});
 	adopted = *signed_at(0, "KSK1 ZSKA ZSKB");
 	assert_int_equal(ksk_history_ghost(&past.h, &adopted, past.member,
 				 &ghost, members),
@@ -255,14 +241,14 @@ test_ds_covered(void **state)
 	(void)state;
 
 	/* The parent changed 8 h ago: the old DS may be held for 25 h. */
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	seen_at(-8, "KSK2");
 	set_of("KSK1 KSK2 ZSKA ZSKB");
 	expect_permit();
 	set_of("KSK2 ZSKA ZSKB");
 	expect_refusal("ds-covered", "may still hold", "ksk-present");
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	seen_at(-25, "KSK2");
 	set_of("KSK2 ZSKA ZSKB");
@@ -279,7 +265,7 @@ test_early_ds(void **state)
 	struct ksk_buf buf = ksk_buf_of(r.data, sizeof(r.data));
 	(void)state;
 
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-2, "KSK1 KSK2 ZSKA ZSKB");
 	begin_set(KSK_TYPE_CDS);
@@ -303,7 +289,7 @@ static void
 test_parent(void **state)
 {
 	(void)state;
-	begin((struct parts){0});
+	begin_zone((struct parts){0});
 	past.parent[0].seen = after(-400);
 	/* Seen later than the newest: a snapshot, even of the same set. */
 	assert_int_equal(ksk_history_attested(&fx.table, fx.zone, &past.h),
@@ -315,7 +301,7 @@ test_parent(void **state)
 	assert_int_equal(ksk_history_attested(&fx.table, fx.zone, &past.h),
 		KSK_ATTESTED_BACK);
 	/* The earliest CDS that fits is what the parent acted on. */
-	begin((struct parts){0});
+	begin_zone((struct parts){0});
 	cds_at(-90, "KSK2");
 	cds_at(-80, "KSK1");
 	cds_at(-70, "KSK2");
@@ -327,7 +313,7 @@ static void
 test_droppable(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-24 * 100, "KSK1 ZSKA ZSKB");
 	signed_at(-24 * 90, "KSK1 ZSKA ZSKB ZSKC")->expiration = after(0);
 	signed_at(-24 * 20, "KSK1 ZSKC ZSKB");
@@ -361,7 +347,7 @@ test_possession(void **state)
 			     "\"@ZSKB@\"}]}]"};
 	(void)state;
 
-	begin(proof);
+	begin_zone(proof);
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKA ZSKB");
 	expect_permit();
@@ -375,7 +361,7 @@ static void
 test_rate(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO, .extra = "rate: \"1/1h\""});
+	begin_zone((struct parts){.providers = TWO, .extra = "rate: \"1/1h\""});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	fx.candidate.recent = 1;
 	set_of("KSK1 ZSKA ZSKB");
@@ -391,7 +377,7 @@ test_load(void **state)
 	struct ksk_load load;
 	(void)state;
 
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	load = (struct ksk_load){.table = &fx.table,
 		.zone = fx.zone,

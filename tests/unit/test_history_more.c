@@ -9,33 +9,6 @@
  */
 #include "history_fixture.h"
 
-#define TWO \
-	"[{name: alpha, state: serving, keys: [{ds: \"@ZSKA@\"}, {ds: " \
-	"\"@ZSKC@\"}]}, {name: beta, state: serving, keys: [{ds: " \
-	"\"@ZSKB@\"}]}]"
-
-static void
-begin(struct parts p)
-{
-	load_policy(p);
-	begin_history();
-	seen_at(-200, "KSK1");
-}
-
-static void
-ask_cds(const char *name)
-{
-	struct record r = {.len = 36};
-	struct ksk_buf buf = ksk_buf_of(r.data, sizeof(r.data));
-
-	begin_set(KSK_TYPE_CDS);
-	assert_int_equal(
-		ksk_ds_write(&past.key[known(name, strlen(name))].sha256, &buf),
-		KSK_OK);
-	r.len = buf.len;
-	add_record(&r);
-}
-
 static void
 ask_cdnskey(const char *name)
 {
@@ -63,7 +36,7 @@ test_delete_form(void **state)
 	(void)state;
 
 	for (size_t i = 0; i < 2; i++) {
-		begin((struct parts){
+		begin_zone((struct parts){
 			.extra = "cds-delete: {until: 2027-01-16T00:00:00Z}"});
 		signed_at(-100, "KSK1 ZSKA ZSKB");
 		ask_delete(types[i]);
@@ -71,7 +44,7 @@ test_delete_form(void **state)
 		/* Before its first DNSKEY set no zone has anything to delete. */
 		past.h.answer_count = 0;
 		expect_refusal("early-ds", "no DNSKEY set", "");
-		begin((struct parts){0});
+		begin_zone((struct parts){0});
 		signed_at(-100, "KSK1 ZSKA ZSKB");
 		ask_delete(types[i]);
 		expect_refusal("cds", "would make the zone insecure", "");
@@ -85,7 +58,7 @@ test_after_delete_form(void **state)
 	struct ksk_history_answer *a;
 	(void)state;
 
-	begin((struct parts){0});
+	begin_zone((struct parts){0});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	a = cds_at(-50, "");
 	assert_int_equal(a->content.count, 0);
@@ -97,7 +70,7 @@ test_after_delete_form(void **state)
 	expect_permit();
 	/* Not said at once that it says what the parent says: two sets may be
 	 * held, so the DNSKEY sets must fit. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.ksk = "[{token: main, label: one, ds: \"@KSK1@\"}, {token: "
 		       "main, label: two, ds: \"@KSK2@\", cds: no}]"});
 	signed_at(-100, "KSK2 ZSKA ZSKB");
@@ -118,7 +91,7 @@ test_cdnskey(void **state)
 	struct ksk_history_answer *a;
 	(void)state;
 
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-2, "KSK1 KSK2 ZSKA ZSKB");
 	ask_cdnskey("KSK2");
@@ -126,10 +99,11 @@ test_cdnskey(void **state)
 	past.answer[1].released += 3600;
 	expect_refusal("early-ds", "before 2027-01-15T09:00:00Z", "");
 	/* What was published as CDNSKEY may be held as much as a CDS. */
-	begin((struct parts){.ksk = "[{token: main, label: one, ds: "
-				    "\"@KSK1@\"}, {token: main, label: two, "
-				    "ds: \"@KSK2@\", until: "
-				    "2027-01-14T00:00:00Z}]"});
+	begin_zone(
+		(struct parts){.ksk = "[{token: main, label: one, ds: "
+				      "\"@KSK1@\"}, {token: main, label: two, "
+				      "ds: \"@KSK2@\", until: "
+				      "2027-01-14T00:00:00Z}]"});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	set_of("KSK1 ZSKA ZSKB");
 	expect_permit();
@@ -139,7 +113,7 @@ test_cdnskey(void **state)
 	set_of("KSK1 KSK2 ZSKA ZSKB");
 	expect_permit();
 	/* The order of each type is its own (RFC 7344 6.2). */
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	cds_at(2, "KSK1");
 	ask_cdnskey("KSK2");
@@ -157,18 +131,18 @@ test_leaving(void **state)
 	(void)state;
 	/* Asked as long as nobody says since when it is gone, and for
 	 * zone-max-ttl after that. */
-	begin((struct parts){.providers = LEAVING("")});
+	begin_zone((struct parts){.providers = LEAVING("")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKA");
 	expect_refusal(
 		"provider-present", "`gone`", "early-drop algorithm-complete");
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = LEAVING(", gone: 2027-01-14T08:00:01Z")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKA");
 	expect_refusal("provider-present", "until 2027-01-15T08:00:01Z",
 		"early-drop algorithm-complete");
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = LEAVING(", gone: 2027-01-14T08:00:00Z")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKA");
@@ -189,7 +163,7 @@ test_algorithm_roll(void **state)
 	(void)state;
 
 	/* In: KSK and ZSK of the algorithm enter together. */
-	begin((struct parts){.ksk = both, .providers = keys});
+	begin_zone((struct parts){.ksk = both, .providers = keys});
 	signed_at(-100, "KSK1 ZSKA");
 	set_of("KSK1 ZSKA");
 	expect_permit();
@@ -198,9 +172,10 @@ test_algorithm_roll(void **state)
 	set_of("KSK1 KSK8 ZSKA ZSK8");
 	expect_permit();
 	/* Out: not while a DS set that names its KSK alone may be held … */
-	begin((struct parts){.ksk = "[{token: main, ds: \"@KSK1@\", until: "
-				    "2027-01-14T00:00:00Z}, {token: main, ds: "
-				    "\"@KSK8@\"}]",
+	begin_zone((struct parts){
+		.ksk = "[{token: main, ds: \"@KSK1@\", until: "
+		       "2027-01-14T00:00:00Z}, {token: main, ds: "
+		       "\"@KSK8@\"}]",
 		.providers = keys});
 	signed_at(-100, "KSK1 KSK8 ZSKA ZSK8");
 	set_of("KSK8 ZSK8");
@@ -216,7 +191,7 @@ static void
 test_shrunk_wait(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-28, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKC ZSKB");
@@ -230,10 +205,11 @@ test_shrunk_wait(void **state)
 	past.wait[0].unloaded = after(-48);
 	expect_permit();
 	/* The same of parent-ds-ttl. */
-	begin((struct parts){.ksk = "[{token: main, label: one, ds: "
-				    "\"@KSK1@\", until: 2027-01-13T00:00:00Z},"
-				    " {token: main, label: two, ds: "
-				    "\"@KSK2@\"}]"});
+	begin_zone((struct parts){
+		.ksk = "[{token: main, label: one, ds: "
+		       "\"@KSK1@\", until: 2027-01-13T00:00:00Z},"
+		       " {token: main, label: two, ds: "
+		       "\"@KSK2@\"}]"});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	seen_at(-30, "KSK2");
 	set_of("KSK2 ZSKA ZSKB");
@@ -253,7 +229,7 @@ static void
 test_unused_key(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	/* In the set for an hour: caches hold sets without it for an hour more,
 	 * and by then everybody has the next. */
@@ -264,7 +240,7 @@ test_unused_key(void **state)
 	past.answer[1].inception = after(-3);
 	expect_refusal("early-drop", "no newer ZSK", "");
 	/* What an adopted zone served before proves nothing. */
-	begin((struct parts){.providers = TWO});
+	begin_zone((struct parts){.providers = TWO});
 	signed_at(-100, "KSK1")->ghost = true;
 	past.answer[0].expiration = KSK_NEVER;
 	signed_at(-1, "KSK1 ZSKA ZSKB ZSKC");

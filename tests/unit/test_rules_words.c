@@ -28,14 +28,6 @@ tag_of(const char *name)
 	return key.tag;
 }
 
-static void
-begin(struct parts p)
-{
-	load_policy(p);
-	begin_history();
-	seen_at(-200, "KSK1");
-}
-
 /* Nothing is cut off, and a policy's fault has room for it. */
 static void
 check_lengths(void)
@@ -82,7 +74,7 @@ static void
 test_early_drop(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = ALPHA("")});
+	begin_zone((struct parts){.providers = ALPHA("")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-27, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKC ZSKB");
@@ -92,7 +84,7 @@ test_early_drop(void **state)
 	set_of("KSK1 ZSKA ZSKB");
 	SAYS("early-drop", "ZSKC", "alpha", "no newer ZSK of its provider",
 		"put it back", "may leave 1d 1h after", "(`retired`)");
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = ALPHA(", retired: 2027-01-15T00:00:00Z")});
 	signed_at(-100, "KSK1 ZSKA ZSKC ZSKB");
 	set_of("KSK1 ZSKB ZSKA");
@@ -101,7 +93,7 @@ test_early_drop(void **state)
 	judge();
 	assert_non_null(find_refusal("early-drop", "no other ZSK"));
 	/* A provider that is in the policy no more. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: serving, keys: [{ds: "
 			     "\"@ZSKA@\"}]}]"});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
@@ -114,14 +106,14 @@ static void
 test_zsk_coverage(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = ALPHA("")});
+	begin_zone((struct parts){.providers = ALPHA("")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKC ZSKB");
 	/* Everybody has the candidate an hour from now, caches a TTL later. */
 	SAYS("zsk-coverage", "ZSKA", "alpha", "put it back",
 		"until 2027-01-15T10:00:00Z");
 	/* Each that leaves is named. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: serving, keys: [{ds: "
 			     "\"@ZSKA@\"}, {ds: \"@ZSKC@\"}, {ds: "
 			     "\"@ZSKD@\"}]}, {name: beta, state: serving, "
@@ -141,13 +133,13 @@ static void
 test_provider_present(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = ALPHA("")});
+	begin_zone((struct parts){.providers = ALPHA("")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKB");
 	SAYS("provider-present", "ZSKA", "alpha", "algorithm 13",
 		"add one that the policy lists", "while it is serving");
 	/* Leaving: the moment from which it is not needed. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: leaving, gone: "
 			     "2027-01-15T00:00:00Z, keys: [{ds: "
 			     "\"@ZSKA@\"}]}, {name: beta, state: serving, "
@@ -155,7 +147,7 @@ test_provider_present(void **state)
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 ZSKB");
 	SAYS("provider-present", "ZSKA", "alpha", "until 2027-01-16T00:00:00Z");
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: leaving, keys: [{ds: "
 			     "\"@ZSKA@\"}]}, {name: beta, state: serving, "
 			     "keys: [{ds: \"@ZSKB@\"}]}]"});
@@ -163,7 +155,7 @@ test_provider_present(void **state)
 	set_of("KSK1 ZSKB");
 	SAYS("provider-present", "ZSKA", "alpha", "`gone`", "not stated yet");
 	/* Nothing to add. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: serving, keys: []}, {name: "
 			     "beta, state: serving, keys: [{ds: "
 			     "\"@ZSKB@\"}]}]"});
@@ -181,14 +173,14 @@ test_too_many_keys(void **state)
 			     "{name: beta, state: serving, keys: [{ds: "
 			     "\"@ZSKB@\"}]}]"};
 	(void)state;
-	begin(two);
+	begin_zone(two);
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	signed_at(-27, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKA ZSKB ZSKC");
 	SAYS("provider-present", "ZSKA", "alpha", "2 ZSKs of algorithm 13",
 		"at most 1 (`max-keys`)",
 		"may leave from 2027-01-15T09:00:00Z");
-	begin(two);
+	begin_zone(two);
 	signed_at(-27, "KSK1 ZSKA ZSKB ZSKC");
 	set_of("KSK1 ZSKA ZSKB ZSKC");
 	/* Both came at once: nobody knows which is in use. */
@@ -206,7 +198,7 @@ test_ds_covered(void **state)
 	(void)state;
 
 	/* Held since before the parent changed: a moment is known. */
-	begin(roll);
+	begin_zone(roll);
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	seen_at(-8, "KSK2");
 	set_of("KSK2 ZSKA ZSKB");
@@ -214,14 +206,16 @@ test_ds_covered(void **state)
 		"algorithm 13 (ECDSAP256SHA256)", "put one back",
 		"keep it until 2027-01-16T01:00:00Z");
 	/* At the parent: none is, before somebody has looked again. */
-	begin((struct parts){.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
+	begin_zone((struct parts){
+		.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	set_of("KSK2 ZSKA ZSKB");
 	SAYS("ds-covered", "KSK1", "", "seen at the parent on 2027-01-07",
 		"until 1d 1h after operators attested another DS set "
 		"(`parent-ds`)");
 	/* Published, and perhaps acted on. */
-	begin((struct parts){.ksk = KSKS(", from: 2027-02-01T00:00:00Z", "")});
+	begin_zone((struct parts){
+		.ksk = KSKS(", from: 2027-02-01T00:00:00Z", "")});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	cds_at(-50, "KSK1 KSK2");
 	seen_at(-8, "KSK2");
@@ -235,32 +229,36 @@ static void
 test_ksk_present(void **state)
 {
 	(void)state;
-	begin((struct parts){.ksk = KSKS("", ", until: 2027-03-01T00:00:00Z")});
+	begin_zone((struct parts){
+		.ksk = KSKS("", ", until: 2027-03-01T00:00:00Z")});
 	set_of("KSK1 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK2", "", "\"two\" of token main",
 		"stands at 2027-01-15T08:00:00Z", "add it",
 		"keep it until 2027-03-01T00:00:00Z (`until`)");
-	begin((struct parts){.ksk = KSKS("", "")});
+	begin_zone((struct parts){.ksk = KSKS("", "")});
 	set_of("KSK1 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK2", "", "keep it until a policy ends it");
 	/* Out of time, but held. */
-	begin((struct parts){.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
+	begin_zone((struct parts){
+		.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	seen_at(-8, "KSK2");
 	set_of("KSK2 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK1", "", "add it",
 		"until 2027-01-16T01:00:00Z, when no cache holds its DS");
-	begin((struct parts){.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
+	begin_zone((struct parts){
+		.ksk = KSKS(", until: 2027-01-14T00:00:00Z", "")});
 	signed_at(-100, "KSK1 KSK2 ZSKA ZSKB");
 	set_of("KSK2 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK1", "", "until operators attest a DS set");
 	/* Not yet, no more, none at all. */
-	begin((struct parts){.ksk = KSKS("", ", from: 2027-02-01T00:00:00Z")});
+	begin_zone((struct parts){
+		.ksk = KSKS("", ", from: 2027-02-01T00:00:00Z")});
 	set_of("KSK1 KSK2 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK2", "", "does not stand at 2027-01-15T08",
 		"(`from` is 2027-02-01T00:00:00Z)", "remove it",
 		"let the set start then");
-	begin((struct parts){
+	begin_zone((struct parts){
 		.ksk = "[{token: main, label: one, ds: \"@KSK1@\", from: "
 		       "2027-02-01T00:00:00Z}]",
 		.parent = ""});
@@ -281,7 +279,7 @@ test_ksk_of_new_algorithm(void **state)
 			     "state: serving, keys: [{ds: \"@ZSKB@\"}]}]"};
 	(void)state;
 	/* One provider is not ready: the KSK is in time, and yet must wait. */
-	begin(both);
+	begin_zone(both);
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	set_of("KSK1 KSK8 ZSKA ZSKB");
 	SAYS("ksk-present", "KSK8", "alpha", "must not be in the set yet",
@@ -293,26 +291,12 @@ test_ksk_of_new_algorithm(void **state)
 /* ---- CDS ---- */
 
 static void
-ask_cds(const char *name)
-{
-	struct record r = {.len = 36};
-	struct ksk_buf buf = ksk_buf_of(r.data, sizeof(r.data));
-
-	begin_set(KSK_TYPE_CDS);
-	assert_int_equal(
-		ksk_ds_write(&past.key[known(name, strlen(name))].sha256, &buf),
-		KSK_OK);
-	r.len = buf.len;
-	add_record(&r);
-}
-
-static void
 test_early_ds(void **state)
 {
 	const struct parts roll = {.ksk = KSKS(", cds: no", ", cds: yes")};
 	(void)state;
 
-	begin(roll);
+	begin_zone(roll);
 	ask_cds("KSK2");
 	SAYS("early-ds", "KSK2", "", "no DNSKEY set of this zone is signed yet",
 		"kskctl keys");
@@ -339,7 +323,7 @@ test_early_ds_of_new_algorithm(void **state)
 			     "\"@ZSKA@\"}, {ds: \"@ZSK8@\"}]}]"};
 	(void)state;
 
-	begin(rsa);
+	begin_zone(rsa);
 	signed_at(-100, "KSK1 ZSKA");
 	signed_at(-50, "KSK1 KSK8 ZSKA ZSK8");
 	ask_cds("KSK8");
@@ -349,7 +333,7 @@ test_early_ds_of_new_algorithm(void **state)
 	past.answer[1].inception = after(-21);
 	SAYS("early-ds", "KSK8", "alpha", "before 2027-01-15T16:00:00Z",
 		"data of this provider", "algorithm 8");
-	begin((struct parts){.ksk = rsa.ksk,
+	begin_zone((struct parts){.ksk = rsa.ksk,
 		.providers = "[{name: alpha, state: serving, keys: [{ds: "
 			     "\"@ZSKA@\"}, {ds: \"@ZSK8@\"}]}, {name: beta, "
 			     "state: serving, keys: [{ds: \"@ZSKB@\"}]}]"});
@@ -365,7 +349,7 @@ static void
 test_previous(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = ALPHA("")});
+	begin_zone((struct parts){.providers = ALPHA("")});
 	set_of("KSK1 ZSKA ZSKB");
 	fx.sign.has_previous = true;
 	memset(fx.sign.previous, 9, KSK_HASH_LEN);
@@ -380,7 +364,7 @@ static void
 test_supersedes(void **state)
 {
 	(void)state;
-	begin((struct parts){.providers = ALPHA("")});
+	begin_zone((struct parts){.providers = ALPHA("")});
 	signed_at(-100, "KSK1 ZSKA ZSKB");
 	push(KSK_TYPE_DNSKEY, after(50), after(-2))->content =
 		past.answer[0].content;
@@ -400,7 +384,7 @@ test_load(void **state)
 	struct ksk_load load = {.now = NOW};
 
 	(void)state;
-	begin((struct parts){.providers = join});
+	begin_zone((struct parts){.providers = join});
 	signed_at(-100, "KSK1 ZSKA");
 	signed_at(-1, "KSK1 ZSKA ZSKB");
 	load.table = &fx.table;
@@ -413,7 +397,7 @@ test_load(void **state)
 	assert_false(ksk_rules_judge_load(&load, &fx.refusals));
 	assert_non_null(find_refusal("zsk-coverage", "has no ZSK of it"));
 	/* Ahead lies a set with a ZSK that nobody has. */
-	begin((struct parts){
+	begin_zone((struct parts){
 		.providers = "[{name: alpha, state: serving, keys: [{ds: "
 			     "\"@ZSKA@\"}]}]"});
 	signed_at(-100, "KSK1 ZSKA");
