@@ -241,15 +241,19 @@ look_up(struct ksk_worker *w, const struct ksk_inventory *inventory,
 	struct ksk_lnk_key_found answered = {.slot = item->slot};
 	struct ksk_worker_slot slot = {.zone = item->zone};
 	enum ksk_err r = KSK_OK;
+	bool found;
 
 	if (item->slot >= KSK_SLOT_COUNT_MAX)
 		return KSK_ERR_TOO_LARGE;
 	slot_forget(w, item->slot);
-	if (ksk_key_find(inventory, w->token, &item->zone, &item->ds,
-		    item->label, &slot.key, answered.why) == KSK_OK &&
-		is_accepted(w, &item->zone, &slot.key, answered.why) &&
-		is_within_limit(w, &slot.key, answered.why) &&
-		has_room(w, answered.why)) {
+	found = ksk_key_find(inventory, w->token, &item->zone, &item->ds,
+			item->label, &slot.key, answered.why) == KSK_OK;
+	if (found)
+		answered.forbidden = !is_accepted(w, &item->zone, &slot.key,
+					     answered.why) ||
+			!is_within_limit(w, &slot.key, answered.why) ||
+			!has_room(w, answered.why);
+	if (found && !answered.forbidden) {
 		r = slot_keep(w, item->slot, &slot);
 		answered.dnskey = ksk_span_of(
 			slot.key.dnskey, slot.key.dnskey_len);

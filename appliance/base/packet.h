@@ -220,11 +220,13 @@ struct ksk_lnk_key {
 
 /* KEYS_FOUND: one item per item of KEYS_SET, same order. dnskey: the key's
  * RDATA with flags 257, empty if it can't be used; then why says so and what
- * to do. */
+ * to do. forbidden: the token has it, a rule of the worker's keeps it from this
+ * zone, most likely its keymap. */
 struct ksk_lnk_key_found {
 	uint32_t slot;
 	struct ksk_span dnskey;
 	char why[KSK_WHY_CAP];
+	bool forbidden;
 };
 
 /* SIGN: one RRSIG by one key. The worker refuses all but DNSKEY, CDS and

@@ -150,10 +150,11 @@ ksk_lnk_key_get(struct ksk_wire *body, struct ksk_lnk_key *out)
 
 /* A key that can't be used has a reason. */
 static bool
-is_key_found(struct ksk_span dnskey, const char *why)
+is_key_found(const struct ksk_lnk_key_found *item)
 {
-	return dnskey.len <= KSK_RDATA_MAX &&
-		(dnskey.len > 0 || why[0] != '\0');
+	return item->dnskey.len <= KSK_RDATA_MAX &&
+		(item->dnskey.len > 0 ? !item->forbidden
+				      : item->why[0] != '\0');
 }
 
 void
@@ -165,7 +166,8 @@ ksk_lnk_key_found_put(
 	ksk_wire_put_u32(w, item->slot);
 	ksk_wire_put_block(w, item->dnskey);
 	ksk_wire_put_text(w, item->why);
-	finish(w, mark, is_key_found(item->dnskey, item->why));
+	ksk_wire_put_u8(w, item->forbidden);
+	finish(w, mark, is_key_found(item));
 }
 
 void
@@ -174,7 +176,8 @@ ksk_lnk_key_found_get(struct ksk_wire *body, struct ksk_lnk_key_found *out)
 	out->slot = ksk_wire_u32(body);
 	out->dnskey = ksk_wire_block(body, KSK_RDATA_MAX);
 	ksk_wire_text(body, out->why, sizeof out->why);
-	if (!is_key_found(out->dnskey, out->why))
+	out->forbidden = get_bool(body);
+	if (!is_key_found(out))
 		ksk_wire_fail(body, KSK_ERR_MALFORMED);
 }
 

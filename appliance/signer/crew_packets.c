@@ -237,12 +237,13 @@ mean(uint64_t before, uint64_t now)
 
 /* A worker that had found all keys and now misses one that was there: more
  * likely its session is a ruin than that the key is gone, and only a new
- * process can tell. SoftHSM has given wrong signatures in such a session. */
+ * process can tell. SoftHSM has given wrong signatures in such a session. A
+ * key that a worker sees, and may not use, says the contrary. */
 static bool
 is_stale(const struct ksk_worker *worker, const struct ksk_keyring_key *key,
 	const struct ksk_lnk_key_found *item)
 {
-	return worker->veteran && item->dnskey.len == 0 &&
+	return worker->veteran && item->dnskey.len == 0 && !item->forbidden &&
 		key->state == KSK_KEY_FOUND;
 }
 
@@ -267,6 +268,8 @@ take_key(struct ksk_crew *crew, struct ksk_worker *worker,
 	/* It tells why there was no signature. */
 	if (before == KSK_KEY_FOUND && key->state == KSK_KEY_MISSING) {
 		view->barren = false;
+		if (item->forbidden)
+			return;
 		view->again_ms = 0;
 		view->lost_born = crew->links;
 	}

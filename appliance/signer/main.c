@@ -285,9 +285,16 @@ report_overdue(struct ksk_signer *signer, uint64_t now_ms)
 		uint8_t room[64];
 		struct ksk_buf buf = ksk_buf_of(room, sizeof(room));
 		char index[KSK_NUM_CAP];
-		ksk_log(KSK_LOG_WARN, "worker-overdue",
-			"a token worker does not answer and is replaced",
-			"worker", ksk_num(index, late.index), NULL);
+		if (signer->crew.worker[late.index].wrong)
+			ksk_log(KSK_LOG_WARN, "worker-wrong",
+				"a token worker gave a wrong signature, or "
+				"misses a key that was there, and is replaced",
+				"worker", ksk_num(index, late.index), NULL);
+		else
+			ksk_log(KSK_LOG_WARN, "worker-overdue",
+				"a token worker does not answer and is "
+				"replaced",
+				"worker", ksk_num(index, late.index), NULL);
 		if (ksk_ctl_worker_write(KSK_CTL_OVERDUE, &late, &buf) !=
 				KSK_OK ||
 			ksk_link_send(&signer->control, ksk_buf_span(&buf),

@@ -73,7 +73,7 @@ take_overdue(struct kskd *k, struct ksk_wire *body)
 	edge = &k->worker_edge[late.index];
 	if (edge->up && edge->generation == late.generation)
 		ksk_proc_kill(&k->proc[KSK_PROC_WORKER + late.index],
-			"a job is overdue");
+			"the signer has it replaced");
 	return KSK_OK;
 }
 

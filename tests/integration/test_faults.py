@@ -479,7 +479,7 @@ class Lies(Case):
             f.wait_workers()
             if len(self.lines("bad-signature")) > bad:
                 # Its worker is not asked again.
-                self.assertTrue(self.lines("worker-overdue"))
+                self.assertTrue(self.lines("worker-wrong"))
         self.assertGreaterEqual(len(self.lines("bad-signature")), 3)
 
     def refused_somehow(self):

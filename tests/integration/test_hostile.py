@@ -925,7 +925,8 @@ class Worker(House):
             r.block(), r.take(3)
             r.take({2: 32, 4: 48}[r.num(1)]), r.block()
             out += struct.pack(">I", slot) + im.block(
-                self.ksk if dnskey is None else dnskey) + im.block(why)
+                self.ksk if dnskey is None else dnskey) + \
+                im.block(why) + b"\0"
         self.life.send(im.KEYS_FOUND, out)
 
     def job(self):
@@ -937,7 +938,7 @@ class Worker(House):
                 r.block(), r.take(3)
                 r.take({2: 32, 4: 48}[r.num(1)]), r.block()
                 out += struct.pack(">I", slot) + im.block(self.ksk) + \
-                    im.block("")
+                    im.block("") + b"\0"
             self.life.send(im.KEYS_FOUND, out)
             number, r = self.life.receive()
         self.assertEqual(number, im.SIGN)
@@ -1069,7 +1070,7 @@ class Worker(House):
                 lambda: self.life.send(im.SIGNED, im.signed(
                     1, im.DONE, bytes(513))),
                 lambda: self.life.send(im.KEYS_FOUND, struct.pack(
-                    ">I", 0) + im.block(self.ksk) + im.block("")),
+                    ">I", 0) + im.block(self.ksk) + im.block("") + b"\0"),
                 lambda: self.life.send(im.REQUESTS, b"x"),
                 lambda: self.life.link.send(self.r.randbytes(60000)))):
             self.when_ready()

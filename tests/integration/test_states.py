@@ -34,8 +34,7 @@ class States(unittest.TestCase):
         try:
             ap.wait_for(seen, seconds)
         except AssertionError as e:
-            raise AssertionError(f"{e} {want}: {self.status()}\n"
-                                 + self.a.log_text()[-4000:]) from None
+            raise AssertionError(f"{e} {want}: {self.status()}") from None
         return self.status()
 
     def sign(self):
@@ -294,8 +293,8 @@ class AllStates(unittest.TestCase):
         try:
             ap.wait_for(seen, 20)
         except AssertionError as e:
-            raise AssertionError(f"{e} {state}: {self.reply()} {self.sign()}\n"
-                                 + self.a.log_text()[-4000:]) from None
+            raise AssertionError(f"{e} {state}: {self.reply()} {self.sign()}"
+                                 ) from None
 
     def check(self, state):
         """What each of four says; the state is there already."""
@@ -360,9 +359,12 @@ class AllStates(unittest.TestCase):
         """A key that the keymap does not allow; ends when it does."""
         with open(self.a.path("etc/keymap"), encoding="ascii") as f:
             right = f.read()
+        replaced = self.a.log_lines("worker-wrong")
         self.a.write("etc/keymap", "# empty\n")
         self.a.reload()
         yield
+        # Nothing is wrong with those that say so.
+        self.assertEqual(self.a.log_lines("worker-wrong"), replaced)
         self.a.write("etc/keymap", right)
         self.a.reload()
 

@@ -154,7 +154,8 @@ class Worker:
         return self
 
     def keys(self, wanted):
-        """[(slot, zone, ds, label)] -> {slot: (dnskey, why)}"""
+        """[(slot, zone, ds, label)] -> {slot: (dnskey, why)}; those that are
+        there and forbidden in self.forbidden"""
         out = struct.pack(">H", KEYS_SET)
         for slot, zone, record, label in wanted:
             out += struct.pack(">I", slot) + block(cryptoki.wire(zone))
@@ -162,10 +163,12 @@ class Worker:
         send(self.link, out)
         nr, body = receive(self.link)
         assert nr == KEYS_FOUND
-        found = {}
+        found, self.forbidden = {}, set()
         while body.more():
             slot = body.number(4)
             found[slot] = (body.block(), body.block().decode())
+            if body.number(1):
+                self.forbidden.add(slot)
         assert list(found) == [w[0] for w in wanted]
         return found
 

@@ -96,9 +96,10 @@ answer(struct world *w, uint16_t index, const struct ksk_buf *buf)
 		KSK_OK);
 }
 
-/* Answers an open look-up, at a time. */
+/* Answers an open look-up, at a time. why: NULL if the keys are there. */
 static void
-answer_keys(struct world *w, uint16_t index, bool there, uint64_t now_ms)
+answer_why(struct world *w, uint16_t index, const char *why, bool forbidden,
+	uint64_t now_ms)
 {
 	struct ksk_wire body;
 	assert_true(next(w, index, KSK_LNK_KEYS_SET, &body));
@@ -109,16 +110,23 @@ answer_keys(struct world *w, uint16_t index, bool there, uint64_t now_ms)
 		struct ksk_lnk_key key;
 		ksk_lnk_key_get(&body, &key);
 		struct ksk_lnk_key_found found = {.slot = key.slot,
-			.dnskey = ksk_span_of(sample_ksk, sizeof sample_ksk)};
-		if (!there) {
+			.dnskey = ksk_span_of(sample_ksk, sizeof sample_ksk),
+			.forbidden = forbidden};
+		if (why != NULL) {
 			found.dnskey.len = 0;
-			ksk_text_copy(found.why, sizeof found.why, "gone");
+			ksk_text_copy(found.why, sizeof found.why, why);
 		}
 		ksk_lnk_key_found_put(&out, &found);
 	}
 	assert_int_equal(ksk_wire_end(&body), KSK_OK);
 	answer(w, index, &buf);
 	assert_int_equal(ksk_crew_receive(&w->crew, index, now_ms), KSK_OK);
+}
+
+static void
+answer_keys(struct world *w, uint16_t index, bool there, uint64_t now_ms)
+{
+	answer_why(w, index, there ? NULL : "gone", false, now_ms);
 }
 
 /* Plays the look-up of all keys. */
@@ -777,6 +785,34 @@ test_a_worker_that_loses_a_key_is_replaced(void **state)
 		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_MISSING);
 }
 
+/* A narrower keymap, or an older one: nothing is wrong with its session. */
+static void
+test_a_worker_that_may_not_have_a_key_lives_on(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	struct ksk_wire body;
+	const uint32_t slot = w->map[0];
+	both_up(w);
+	ksk_crew_look_again(&w->crew);
+	ksk_crew_push(&w->crew, 10);
+	answer_why(w, 0, "the keymap", true, 10);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, slot)->state, KSK_KEY_MISSING);
+	answer_why(w, 1, "the keymap", true, 10);
+	assert_false(ksk_crew_overdue(&w->crew, 11, &late));
+	assert_true(next(w, 0, KSK_LNK_AUDIT_ASK, &body));
+	assert_true(next(w, 1, KSK_LNK_AUDIT_ASK, &body));
+	/* The keymap is another one, of which the second knows later. */
+	ksk_crew_push(&w->crew, 12);
+	answer_keys(w, 0, true, 12);
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, slot)->state, KSK_KEY_FOUND);
+	ksk_crew_push(&w->crew, 13);
+	answer_why(w, 1, "the keymap", true, 13);
+	assert_false(ksk_crew_overdue(&w->crew, 14, &late));
+}
+
 /* All that were there when a key was lost may have the same ruin of a session:
  * one that is new must look. */
 static void
@@ -935,6 +971,7 @@ main(void)
 		TEST(test_time_in_which_the_signer_slept_is_nobodys),
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
 		TEST(test_a_worker_that_loses_a_key_is_replaced),
+		TEST(test_a_worker_that_may_not_have_a_key_lives_on),
 		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
 		TEST(test_nobody_waits_for_a_key_that_is_missing),
 		TEST(test_waiting_without_a_worker_ends),

@@ -443,18 +443,23 @@ test_keys_found(void **state)
 
 	(void)state;
 	ksk_lnk_key_found_put(&w, &item);
-	item = (struct ksk_lnk_key_found){.slot = 1, .why = "not there"};
+	item = (struct ksk_lnk_key_found){
+		.slot = 1, .why = "not there", .forbidden = true};
 	ksk_lnk_key_found_put(&w, &item);
 	assert_int_equal(w.err, KSK_OK);
 	check_packet(rewrite_items, &buf);
 
-	/* Neither key nor reason. */
+	/* Neither key nor reason; a key that is forbidden. */
 	item.why[0] = '\0';
+	ksk_lnk_key_found_put(&w, &item);
+	assert_int_equal(w.err, KSK_ERR_MALFORMED);
+	w = ksk_wire_out_of(&buf);
+	item.dnskey = ksk_span_of("\1\1\3\15abc", 7);
 	ksk_lnk_key_found_put(&w, &item);
 	assert_int_equal(w.err, KSK_ERR_MALFORMED);
 	buf.len = 0;
 	w = ksk_packet_begin(&buf, KSK_LNK_KEYS_FOUND);
-	ksk_wire_put_bytes(&w, ksk_span_of("\0\0\0\1\0\0\0\0", 8));
+	ksk_wire_put_bytes(&w, ksk_span_of("\0\0\0\1\0\0\0\0\0", 9));
 	check_refused(rewrite_items, &buf, 5, 1);
 }
 
