@@ -88,14 +88,17 @@ enum ksk_reload_phase {
 	KSK_RELOAD_NONE,
 	KSK_RELOAD_READING,   /* kskd-policy runs */
 	KSK_RELOAD_PREPARING, /* children have been asked */
+	KSK_RELOAD_WAITING,   /* for one that died, before all anew */
 };
 
 struct ksk_reload {
 	enum ksk_reload_phase phase;
-	bool again;      /* another SIGHUP came meanwhile */
-	uint32_t number; /* of the last reload that was tried */
+	bool again;                  /* another SIGHUP came meanwhile */
+	unsigned deaths;             /* tries that a child's death has ended */
+	const struct ksk_proc *dead; /* of the last of them */
+	uint32_t number;             /* of the last reload that was tried */
 	uint64_t until_ms;
-	bool patient; /* the signer alone has not answered, and has more time */
+	bool last; /* all others have agreed, the signer is asked */
 	struct ksk_policy_run run;
 	struct ksk_settings next;
 };

@@ -18,9 +18,12 @@
 #include <string.h>
 
 #define ANSWERS_WITHIN_MS 10000u
-/* More for the signer, which judges a policy of very many zones beside its
- * work. */
-#define SIGNER_MORE_MS 50000u
+/* The signer judges a policy of very many zones beside its work. */
+#define SIGNER_WITHIN_MS 60000u
+/* As many tries may a child's death end; its successor is waited for, so that
+ * what it can't use is not taken without it. */
+#define DEATHS_MAX 3u
+#define SUCCESSOR_WITHIN_MS 20000u
 
 static void
 end_reload(struct kskd *k)
@@ -30,8 +33,6 @@ end_reload(struct kskd *k)
 	ksk_settings_free(&k->reload.next);
 	k->reload.phase = KSK_RELOAD_NONE;
 	k->reload.again = false;
-	for (size_t i = 0; i < k->proc_count; i++)
-		k->proc[i].answer = KSK_ANSWER_NONE;
 	if (!k->stop.on)
 		ksk_notify("READY=1");
 	if (again && !k->stop.on)
@@ -47,11 +48,8 @@ is_concerned(const struct kskd *k, const struct ksk_proc *proc)
 
 /* Everything stays as it was. */
 static void
-refuse(struct kskd *k, const char *why)
+abort_all(struct kskd *k)
 {
-	ksk_log(KSK_LOG_ERROR, "reload-refused",
-		"nothing is changed, the appliance goes on as before", "why",
-		why, (const char *)NULL);
 	for (size_t i = 0; i < k->proc_count; i++) {
 		struct ksk_proc *proc = &k->proc[i];
 
@@ -59,8 +57,41 @@ refuse(struct kskd *k, const char *why)
 			proc->phase == KSK_PHASE_READY)
 			ksk_control_number(
 				k, proc, KSK_CTL_ABORT, k->reload.number);
+		proc->answer = KSK_ANSWER_NONE;
 	}
+}
+
+static void
+refuse(struct kskd *k, const char *why)
+{
+	ksk_log(KSK_LOG_ERROR, "reload-refused",
+		"nothing is changed, the appliance goes on as before", "why",
+		why, (const char *)NULL);
+	k->reload.deaths = 0;
+	abort_all(k);
 	end_reload(k);
+}
+
+/* Says little about the files, unless it comes again and again. */
+static void
+child_died(struct kskd *k, const struct ksk_proc *dead)
+{
+	struct ksk_fault fault;
+
+	ksk_fault_set(&fault, "%s died while the reload was prepared",
+		ksk_proc_program(dead));
+	if (++k->reload.deaths == DEATHS_MAX) {
+		refuse(k, fault.text);
+		return;
+	}
+	ksk_log(KSK_LOG_WARN, "reload-again",
+		"the reload is begun anew when it is back", "why", fault.text,
+		(const char *)NULL);
+	abort_all(k);
+	ksk_settings_free(&k->reload.next);
+	k->reload.dead = dead;
+	k->reload.phase = KSK_RELOAD_WAITING;
+	k->reload.until_ms = ksk_clock_mono_ms() + SUCCESSOR_WITHIN_MS;
 }
 
 /* Loads the files. Returns false with the reason in fault. */
@@ -90,7 +121,7 @@ load_next(struct kskd *k, struct ksk_fault *fault)
 			-1, 0, fault) == KSK_OK;
 }
 
-static void ask_all(struct kskd *k);
+static void ask_others(struct kskd *k);
 
 void
 ksk_reload_begin(struct kskd *k)
@@ -109,7 +140,7 @@ ksk_reload_begin(struct kskd *k)
 		return;
 	}
 	if (k->reload.next.config.quorum) {
-		ask_all(k);
+		ask_others(k);
 		return;
 	}
 	k->reload.phase = KSK_RELOAD_READING;
@@ -154,6 +185,7 @@ commit(struct kskd *k)
 			ksk_reload_catch_up(k, proc);
 			continue;
 		}
+		proc->answer = KSK_ANSWER_NONE;
 		proc->settings = k->settings_number;
 		ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
 	}
@@ -163,34 +195,49 @@ commit(struct kskd *k)
 			(const char *)NULL);
 	ksk_log(KSK_LOG_INFO, "reload-done", "the new files are in use",
 		(const char *)NULL);
+	k->reload.deaths = 0;
 	end_reload(k);
 }
 
 static void
-commit_if_all(struct kskd *k)
+ask(struct kskd *k, struct ksk_proc *proc)
+{
+	if (proc->phase != KSK_PHASE_READY || !is_concerned(k, proc))
+		return;
+	proc->answer = KSK_ANSWER_DUE;
+	ksk_control_prepare(k, proc, &k->reload.next, k->reload.number);
+}
+
+static void
+go_on_if_all(struct kskd *k)
 {
 	for (size_t i = 0; i < k->proc_count; i++) {
 		if (k->proc[i].answer == KSK_ANSWER_DUE)
 			return;
 	}
-	commit(k);
+	if (k->reload.last) {
+		commit(k);
+		return;
+	}
+	k->reload.last = true;
+	k->reload.until_ms = ksk_clock_mono_ms() + SIGNER_WITHIN_MS;
+	ask(k, &k->proc[KSK_PROC_SIGNER]);
+	go_on_if_all(k);
 }
 
+/* The signer comes last: it has the workers look up the keys that are new, and
+ * those must know the new keymap by then. */
 static void
-ask_all(struct kskd *k)
+ask_others(struct kskd *k)
 {
 	k->reload.phase = KSK_RELOAD_PREPARING;
 	k->reload.until_ms = ksk_clock_mono_ms() + ANSWERS_WITHIN_MS;
-	k->reload.patient = false;
+	k->reload.last = false;
 	for (size_t i = 0; i < k->proc_count; i++) {
-		struct ksk_proc *proc = &k->proc[i];
-
-		if (proc->phase != KSK_PHASE_READY || !is_concerned(k, proc))
-			continue;
-		proc->answer = KSK_ANSWER_DUE;
-		ksk_control_prepare(k, proc, &k->reload.next, k->reload.number);
+		if (k->proc[i].kind != KSK_CHILD_SIGNER)
+			ask(k, &k->proc[i]);
 	}
-	commit_if_all(k);
+	go_on_if_all(k);
 }
 
 /* The first fault, and that there are more: kskadm shows them all. */
@@ -218,7 +265,7 @@ ksk_reload_policy_ended(struct kskd *k, int status)
 		return;
 	}
 	if (code == KSK_EXIT_OK) {
-		ask_all(k);
+		ask_others(k);
 		return;
 	}
 	if (fault.text[0] == '\0')
@@ -249,53 +296,52 @@ ksk_reload_prepared(struct kskd *k, struct ksk_proc *proc,
 		return KSK_OK;
 	}
 	proc->answer = KSK_ANSWER_OK;
-	commit_if_all(k);
+	go_on_if_all(k);
 	return KSK_OK;
 }
 
 void
 ksk_reload_died(struct kskd *k, struct ksk_proc *proc)
 {
-	struct ksk_fault fault;
+	const bool asked = proc->answer != KSK_ANSWER_NONE;
 
-	if (k->reload.phase != KSK_RELOAD_PREPARING ||
-		proc->answer == KSK_ANSWER_NONE)
-		return;
 	proc->answer = KSK_ANSWER_NONE;
-	ksk_fault_set(&fault, "%s died while the reload was prepared",
-		ksk_proc_program(proc));
-	refuse(k, fault.text);
+	if (k->reload.phase == KSK_RELOAD_PREPARING && asked)
+		child_died(k, proc);
 }
 
-static bool
-is_signer_alone_due(const struct kskd *k)
+static void
+begin_anew(struct kskd *k)
 {
-	for (size_t i = 0; i < k->proc_count; i++)
-		if (k->proc[i].answer == KSK_ANSWER_DUE &&
-			k->proc[i].kind != KSK_CHILD_SIGNER)
-			return false;
-	return true;
+	k->reload.phase = KSK_RELOAD_NONE;
+	ksk_reload_begin(k);
 }
 
 void
 ksk_reload_run(struct kskd *k, uint64_t now_ms)
 {
+	if (k->reload.phase == KSK_RELOAD_WAITING &&
+		k->reload.dead->phase == KSK_PHASE_READY) {
+		begin_anew(k);
+		return;
+	}
 	if (now_ms < ksk_reload_next(k))
 		return;
+	if (k->reload.phase == KSK_RELOAD_WAITING) {
+		refuse(k,
+			"a process died while the reload was prepared, and is "
+			"not back within 20 s");
+		return;
+	}
 	if (k->reload.phase == KSK_RELOAD_READING) {
 		/* Its death ends the reload. */
 		(void)kill(k->reload.run.pid, SIGKILL);
 		k->reload.until_ms = KSK_NO_MS;
 		return;
 	}
-	if (!k->reload.patient && is_signer_alone_due(k)) {
-		k->reload.patient = true;
-		k->reload.until_ms = now_ms + SIGNER_MORE_MS;
-		return;
-	}
 	refuse(k,
-		k->reload.patient ? "the signer did not answer within 60 s"
-				  : "not every child answered within 10 s");
+		k->reload.last ? "the signer did not answer within 60 s"
+			       : "not every child answered within 10 s");
 }
 
 uint64_t
@@ -315,6 +361,7 @@ ksk_reload_stop(struct kskd *k)
 		(void)kill(k->reload.run.pid, SIGKILL);
 		break;
 	case KSK_RELOAD_PREPARING:
+	case KSK_RELOAD_WAITING:
 		refuse(k, "kskd stops");
 		break;
 	}

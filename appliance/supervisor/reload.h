@@ -2,12 +2,15 @@
 /*
  * reload - SIGHUP: all files anew, all or nothing, without a gap in service.
  * kskd reads and checks everything; every child that is ready is given its
- * part and says whether it can use it; only then all change over.
+ * part and says whether it can use it, the signer last; only then all change
+ * over.
  *
  *	NONE → READING (kskd-policy) → PREPARING (answers) → NONE
  *
- * A child that is starting meanwhile catches up when it becomes ready.
- * Tests: tests/integration/test_supervisor.py
+ * A child that is starting meanwhile catches up when it becomes ready. One that
+ * was asked and dies, or is silent, has the reload begun anew, a few times: its
+ * end says little about the files, and nobody may be there to ask again.
+ * Tests: tests/integration/test_supervisor.py, test_reload.py
  */
 #ifndef KSK_SUPERVISOR_RELOAD_H
 #define KSK_SUPERVISOR_RELOAD_H
@@ -25,13 +28,14 @@ void ksk_reload_policy_ended(struct kskd *k, int status);
 KSK_MUST_USE enum ksk_err ksk_reload_prepared(struct kskd *k,
 	struct ksk_proc *proc, const struct ksk_ctl_prepared *answer);
 
-/* Takes a child's death: if it was asked, the reload is given up. */
+/* Takes a child's death: if it was asked, the reload begins anew or is given
+ * up. */
 void ksk_reload_died(struct kskd *k, struct ksk_proc *proc);
 
 /* Gives a child that has become ready what changed while it started. */
 void ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc);
 
-/* Gives up what takes too long. */
+/* Begins anew, or gives up, what takes too long. */
 void ksk_reload_run(struct kskd *k, uint64_t now_ms);
 
 /* Returns the moment at which ksk_reload_run has something to do. */

@@ -2,6 +2,7 @@
 """SIGHUP: all or nothing, without a gap in service; what a reload takes away
 is gone within a second, live connections included."""
 import os
+import signal
 import sys
 import threading
 import time
@@ -115,6 +116,23 @@ class Reload(unittest.TestCase):
         os.rename(a.path("etc/keep.crt"), a.path("etc/tls.crt"))
         self.reload("reload-done")
         self.assertEqual(self.ask_version(), 2)
+
+    def test_a_worker_that_dies_meanwhile(self):
+        """Nothing is wrong with the files: nobody has to ask again."""
+        a = self.a
+        a.start()
+        ap.wait_for(lambda: len(a.children()["kskd-token"]) == 2)
+        worker = a.children()["kskd-token"][0]
+        os.kill(worker, signal.SIGSTOP)
+        a.write_policy()
+        a.reload()
+        # The signer has judged the policy, the worker is asked.
+        ap.wait_for(lambda: "kskd-policy" not in a.children())
+        time.sleep(1)
+        os.kill(worker, signal.SIGKILL)
+        ap.wait_for(lambda: self.ask_version() == 2)
+        self.assertIn("died", a.log_lines("reload-again")[-1])
+        self.assertEqual(a.log_lines("reload-refused"), [])
 
     def test_a_new_certificate_for_the_same_key(self):
         a = self.a

@@ -166,6 +166,11 @@ class Worker(unittest.TestCase):
         found = worker.keys([(1, ZONE, ds(ZONE, self.second), "b")])
         self.assertEqual(found[1][0], b"")
         self.assertIn("kskadm key allow", found[1][1])
+        # It is there; one that is not has another answer.
+        self.assertEqual(worker.forbidden, {1})
+        worker.keys([(2, ZONE, ds(
+            ZONE, bytes([1, 1, 3, 13]) + bytes(64)), "")])
+        self.assertEqual(worker.forbidden, set())
         self.refused(worker, "slot", slot=1)
 
     def test_keymap_names_token_and_zone(self):
@@ -395,7 +400,7 @@ class Worker(unittest.TestCase):
         worker = self.fails(EXIT_PIN, PIN_WRONG, LOCKED, "CKR_PIN_INCORRECT",
                             "not tried again", spy=True, pin=b"9876")
         self.assertEqual(self.spy.count("C_Login"), 1)
-        self.assertNotIn("9876", worker.text())
+        self.assertNotRegex(worker.text(), r"\b9876\b")
 
     def test_general_error_counts_as_wrong_pin(self):
         for rv, err, code in ((5, PIN_WRONG, EXIT_PIN),
@@ -448,7 +453,7 @@ class Worker(unittest.TestCase):
                           ("token=ksk", "RFC 7512"), ("pkcs11:%zz", "uri")):
             worker = self.fails(EXIT_CONFIG, BAD_INPUT, TOKEN_DOWN, word,
                                 uri=uri)
-            self.assertNotIn("1234", worker.text())
+            self.assertNotRegex(worker.text(), r"\b1234\b")
 
     def test_module_missing(self):
         self.fails(EXIT_MODULE, IO, TOKEN_DOWN, "/nowhere/module.so",
