@@ -16,6 +16,7 @@ import struct
 import subprocess
 import tempfile
 import time
+import weakref
 
 import cbor2
 
@@ -56,6 +57,10 @@ def free_port():
         return s.getsockname()[1]
 
 
+# What was made and still is: a wait in vain shows their logs.
+_MADE = weakref.WeakSet()
+
+
 def wait_for(what, seconds=10.0, step=0.02):
     """Waits until what() is true and returns it; fails after the time."""
     end = time.monotonic() + seconds * SLOW
@@ -64,8 +69,9 @@ def wait_for(what, seconds=10.0, step=0.02):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"did not happen within {seconds * SLOW} s: "
-                                 f"{what}")
+            raise AssertionError("\n".join((
+                f"did not happen within {seconds * SLOW} s: {what}",
+                *(a.log_text()[-3000:] for a in _MADE))))
         time.sleep(step)
 
 
@@ -241,6 +247,7 @@ class Appliance:
         self.extra_config = ""
         self.reserve = "1MiB"
         self.start_at_once = start
+        _MADE.add(self)
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -429,10 +436,7 @@ class Appliance:
                     return peer.ask(STATUS)[3][4] == 0
             except (OSError, KeyError):
                 return False
-        try:
-            wait_for(up, seconds)
-        except AssertionError as e:
-            raise AssertionError(f"{e}\n{self.log_text()}") from None
+        wait_for(up, seconds)
 
     def stop(self, check=True, seconds=10):
         if self.process is None:

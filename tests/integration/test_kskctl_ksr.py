@@ -105,6 +105,11 @@ def sections(text):
     return found
 
 
+def kinds(records):
+    """-> [type], as the records come."""
+    return [r.split()[3] for r in records]
+
+
 class Ksr(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -311,8 +316,8 @@ class Ksr(unittest.TestCase):
                          r"^;; SignedKeyResponse 1\.0 generated at ")
         for word, records in sections(done.out)[:-1]:
             self.assertEqual(len(word), 14)
-            kinds = [r.split()[3] for r in records]
-            self.assertEqual(kinds, sorted(kinds))  # DNSKEY, then RRSIG
+            self.assertEqual(kinds(records),  # DNSKEY, then RRSIG
+                             sorted(kinds(records)))
             self.assertEqual({r.split()[2] for r in records}, {"IN"})
 
     def test_6_cds_stands_beside_dnskey(self):
@@ -326,12 +331,12 @@ class Ksr(unittest.TestCase):
                                    "the parent may have the DS of KSK")
         with open(out, encoding="ascii") as f:
             got = sections(f.read())[:-1]
-        self.assertNotIn("CDS", "".join(got[0][1]))
+        self.assertNotIn("CDS", kinds(got[0][1]))
         owner = dns.name.from_text(ZONE)
         key = dns.rrset.from_rdata(owner, 3600, dns.rdata.from_wire(
             "IN", "DNSKEY", ksk, 0, len(ksk)))
         named = dns.rdata.from_text("IN", "CDS", ap.ds_text(ZONE, ksk))
-        got = [(w, r) for w, r in got if "CDS" in "".join(r)]
+        got = [(w, r) for w, r in got if "CDS" in kinds(r)]
         self.assertGreater(len(got), 2)
         for word, records in got:
             node = dns.zone.from_text("\n".join(records), ZONE,
@@ -351,7 +356,7 @@ class Ksr(unittest.TestCase):
             self.assertNotRegex(done.out + done.err, "(?i)error|invalid|malf")
         done = self.run_ctl("ksr", "--replace", "--no-cds", "--with",
                             self.beta_file, self.ksr_file)
-        self.assertNotIn("CDS", done.out + done.err)
+        self.assertNotRegex(done.out + done.err, r"(^|\s)CDS([\s:,]|$)")
 
 
 if __name__ == "__main__":

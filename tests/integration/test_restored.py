@@ -54,10 +54,7 @@ class Restored(unittest.TestCase):
                 return self.status()[4] == want
             except OSError:
                 return False
-        try:
-            ap.wait_for(seen, 15)
-        except AssertionError as e:
-            raise AssertionError(f"{e}\n{self.a.log_text()[-3000:]}")
+        ap.wait_for(seen, 15)
         return self.status()
 
     def sign(self, zsks=None, **more):

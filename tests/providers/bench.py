@@ -135,10 +135,7 @@ class Bench:
         def loaded():
             with self.a.peer() as peer:
                 return peer.ask(ap.STATUS)[3][6] == version
-        try:
-            ap.wait_for(loaded)
-        except AssertionError:
-            raise AssertionError(self.a.log_text()[-4000:]) from None
+        ap.wait_for(loaded)
 
     def pin(self, provider, *keys):
         self.state[provider.name] = [

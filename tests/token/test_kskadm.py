@@ -297,7 +297,7 @@ class Kskadm(unittest.TestCase):
                 "token", "init", "main", "--pin-file", self.box.path("etc/p"),
                 "--so-pin-file", self.box.path("etc/so"), code=PIN_SOURCE)
             self.assertIn(word, done.err)
-            self.assertNotIn("9753", done.err)
+            self.assertNotRegex(done.err, r"\b9753\b")
         refused("chmod 600", "9753", 0o644)
         refused("empty", "")
         refused("empty", "\n")
