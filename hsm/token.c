@@ -6,6 +6,7 @@
 #include "hsm/p11.h"
 
 #include <dlfcn.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +308,29 @@ open_session(struct ksk_token *t, bool writable, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
+/* SoftHSM takes a token for none if it begins in the moment in which another
+ * process has emptied its file to write it anew, and does not look again. */
+#define LOOKS_MAX 5u
+#define LOOK_AGAIN_MS 60
+
+static enum ksk_err
+load_and_find(const struct ksk_token_choice *choice, struct ksk_token *t,
+	struct ksk_fault *fault)
+{
+	const unsigned looks = choice->patient ? LOOKS_MAX : 1;
+	enum ksk_err r;
+
+	for (unsigned i = 1;; i++) {
+		if ((r = ksk_module_load(choice, &t->module, fault)) != KSK_OK)
+			return r;
+		r = find_token(t, choice->uri, fault);
+		if (r != KSK_ERR_NOT_FOUND || i == looks)
+			return r;
+		ksk_module_unload(&t->module);
+		(void)poll(NULL, 0, LOOK_AGAIN_MS);
+	}
+}
+
 enum ksk_err
 ksk_token_open(const struct ksk_token_choice *choice,
 	struct ksk_token **out_token, struct ksk_fault *fault)
@@ -316,8 +340,7 @@ ksk_token_open(const struct ksk_token_choice *choice,
 
 	if (t == NULL)
 		return KSK_ERR_NO_MEMORY;
-	if ((r = ksk_module_load(choice, &t->module, fault)) != KSK_OK ||
-		(r = find_token(t, choice->uri, fault)) != KSK_OK ||
+	if ((r = load_and_find(choice, t, fault)) != KSK_OK ||
 		(r = open_session(t, choice->writable, fault)) != KSK_OK) {
 		ksk_token_close(&t);
 		return r;

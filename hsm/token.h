@@ -26,6 +26,9 @@ struct ksk_token_choice {
 	const char *init;   /* reserved string of C_Initialize, "" = none */
 	const char *uri;    /* RFC 7512, names the token */
 	bool writable;      /* open a session that may create objects */
+	/* Looks a few times, within a third of a second, with a new start of the
+	 * module each: for a process that nobody starts again. */
+	bool patient;
 };
 
 /* CK_TOKEN_INFO's texts without padding; what is not printable ASCII is

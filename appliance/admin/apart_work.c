@@ -177,6 +177,7 @@ open_token(const struct ksk_config_token *token,
 		.init = token->init,
 		.uri = token->uri,
 		.writable = writes(order->what),
+		.patient = true,
 	};
 	enum ksk_err r;
 

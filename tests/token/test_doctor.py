@@ -181,6 +181,22 @@ class Doctor(unittest.TestCase):
         self.assertEqual(fault.count("C_Login").calls, 0)
         self.assertGreater(fault.count("C_GetTokenInfo").calls, 0)
 
+    def test_a_token_that_is_being_written(self):
+        """A module that begins while a worker writes to a token may see none:
+        SoftHSM reads half a file then."""
+        fault = Fault(self.box.path("fault-written"), build=peer.BUILD)
+        self.addCleanup(fault.close)
+        self.configure(module=fault.module)
+        well = 0 if ROOT else WARNING
+        self.assertEqual(self.doctor(well)["token main"][0], "ok")
+        once = fault.count("C_GetTokenInfo").calls
+        with fault.fail("C_GetTokenInfo", "CKR_TOKEN_NOT_RECOGNIZED",
+                        times=once) as rule:
+            self.assertEqual(self.doctor(well)["token main"][0], "ok")
+            self.assertEqual(rule.fired, once)
+        with fault.fail("C_GetTokenInfo", "CKR_TOKEN_NOT_RECOGNIZED"):
+            self.one("token main", "trouble", "no token matches")
+
     # -- configuration and files --
     def test_configuration(self):
         self.configure(extra="nonsense: 1\n")
