@@ -467,7 +467,7 @@ class Links(Case):
         wait_for(lambda: not alive(victim), 2)
         wait_for(lambda: h.events("dead", SIGNER, index=0, generation=1))
         self.settled(8)
-        self.assertIn("overdue", h.log("child-dead")[0])
+        self.assertIn("the signer has it replaced", h.log("child-dead")[0])
 
     def test_broken_packets(self):
         """A child that breaks its format dies, kskd and the rest live."""
