@@ -143,11 +143,13 @@ ask(int tty, const char *what, const char *again, struct ksk_pin *pin,
 	}
 	hidden = shown;
 	hidden.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
-	(void)dprintf(tty, "%s%s: ", what, again);
+	/* Before the prompt: whoever answers that at once is not flushed away.
+	 */
 	if (tcsetattr(tty, TCSAFLUSH, &hidden) != 0) {
 		ksk_fault_set(fault, "the terminal can't hide what is typed");
 		return KSK_ERR_IO;
 	}
+	(void)dprintf(tty, "%s%s: ", what, again);
 	r = read_line(tty, pin, fault);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
 	(void)dprintf(tty, "\n");

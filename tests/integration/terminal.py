@@ -3,7 +3,16 @@
 import os
 import pty
 import re
-import time
+import select
+import signal
+import termios
+
+PATIENCE = 60  # seconds without a sign of life
+
+
+def is_hidden(fd):
+    """What is typed now is not shown, and not thrown away as typed ahead."""
+    return not termios.tcgetattr(fd)[3] & termios.ECHO
 
 
 def typed(argv, prompt, answers):
@@ -13,16 +22,26 @@ def typed(argv, prompt, answers):
     if pid == 0:
         os.execv(argv[0], [os.path.basename(argv[0]), *argv[1:]])
     out = b""
+
+    def more():
+        """b"" at the end."""
+        if not select.select([fd], [], [], PATIENCE)[0]:
+            os.kill(pid, signal.SIGKILL)
+            raise AssertionError(f"{argv} says nothing more: {out}")
+        try:
+            return os.read(fd, 4096)
+        except OSError:  # that is how a terminal ends
+            return b""
     for answer in answers:
-        while not re.search(prompt + rb"$", out):
-            out += os.read(fd, 4096)
-        time.sleep(0.1)  # until the echo is off and input is flushed
+        while not re.search(prompt + rb"\Z", out):
+            found = more()
+            if not found:
+                raise AssertionError(f"{argv} did not ask: {out}")
+            out += found
+        assert is_hidden(fd), out
         os.write(fd, answer.encode() + b"\n")
         out += b"\n"
-    try:
-        while more := os.read(fd, 4096):
-            out += more
-    except OSError:  # that is how a terminal ends
-        pass
+    while found := more():
+        out += found
     os.close(fd)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode()
