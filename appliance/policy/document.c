@@ -173,6 +173,13 @@ kind_of_word(struct ksk_span word)
 	return 0;
 }
 
+/* No text has it; what stands before the text in a signed document does. */
+static bool
+is_control(uint8_t c)
+{
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r';
+}
+
 unsigned
 ksk_document_kind_of(struct ksk_span text)
 {
@@ -181,6 +188,8 @@ ksk_document_kind_of(struct ksk_span text)
 	size_t start = 0;
 
 	for (size_t i = 0; i <= text.len; i++) {
+		if (i < text.len && is_control(text.data[i]))
+			return 0;
 		if (i < text.len && text.data[i] != '\n')
 			continue;
 		if (i - start > key_len &&

@@ -98,7 +98,8 @@ KSK_MUST_USE enum ksk_err ksk_document_map(
 	int fd, struct ksk_document *out, struct ksk_fault *fault);
 
 /* Returns the kind that a text names in the line that begins with "kind:"; 0
- * if it names none of ours. Says nothing about the rest of the text. */
+ * if it names none of ours, or is no text but a signed document. Says nothing
+ * about what follows that line. */
 unsigned ksk_document_kind_of(struct ksk_span text);
 
 #endif

@@ -65,7 +65,8 @@ class Case(unittest.TestCase):
         replaces = stands["policy-hash"] if stands["policy-version"] else \
             "none"
         self.a.version = stands["policy-version"]
-        text = self.a.signed_policy_text(replaces)
+        # As in the sample: what it is does not stand in the first line.
+        text = "# What may be signed.\n" + self.a.signed_policy_text(replaces)
         return text, self.a.write(name, text)
 
 

@@ -226,6 +226,10 @@ test_kind_of(void **state)
 		{"kind: policies\n", 0},
 		{"kind:\n", 0},
 		{" kind: policy\n", 0},
+		{"\t# x\nkind: policy\n\x06", 1},
+		/* Signed: CMS stands before it and behind it. */
+		{"0\x82\x01\x20\x06\x09# x\nkind: policy\n", 0},
+		{"0\x82\x01\x20\x06\x09kind: policy\n", 0},
 		{"", 0},
 	};
 
