@@ -131,9 +131,10 @@ look(const struct ksk_announce_watched *w, uint64_t now,
 }
 
 /* Gives each announcement that needs attention, of a client's zones or (NULL)
- * of all; `each` returns false to end. */
+ * of all, of one zone or (NULL) of each; `each` returns false to end. */
 static void
-walk(struct ksk_signer *signer, const struct ksk_client *client, uint64_t now,
+walk(struct ksk_signer *signer, const struct ksk_client *client,
+	const struct ksk_zone *only, uint64_t now,
 	bool (*each)(void *ctx, const struct ksk_zone *zone, uint32_t provider,
 		enum ksk_announced_state state),
 	void *ctx)
@@ -143,6 +144,8 @@ walk(struct ksk_signer *signer, const struct ksk_client *client, uint64_t now,
 	for (size_t z = 0; z < t->zone_count; z++) {
 		const struct ksk_zone *zone = &t->zones[z];
 
+		if (only != NULL && zone != only)
+			continue;
 		for (uint32_t i = 0; i < zone->providers.count; i++) {
 			uint32_t at = zone->providers.first + i;
 			enum ksk_announced_state state;
@@ -192,13 +195,13 @@ add_notice(void *ctx, const struct ksk_zone *zone, uint32_t provider,
 
 void
 ksk_announce_watch_status(struct ksk_signer *signer,
-	const struct ksk_client *client, uint64_t now,
-	struct ksk_status_reply *body)
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now, struct ksk_status_reply *body)
 {
 	struct filling f = {.signer = signer, .body = body};
 
 	if (read_all(signer))
-		walk(signer, client, now, add_notice, &f);
+		walk(signer, client, only, now, add_notice, &f);
 }
 
 /* ---- the log ---- */
@@ -255,7 +258,7 @@ ksk_announce_watch_run(struct ksk_signer *signer, uint64_t now_ms)
 		now_ms - w->told_ms < TELL_MS)
 		return;
 	if (read_all(signer))
-		walk(signer, NULL, ksk_clock_now(), count_one, &t);
+		walk(signer, NULL, NULL, ksk_clock_now(), count_one, &t);
 	w->map = signer->inforce.table.map;
 	w->told_ms = now_ms;
 	if (t.count > 0)

@@ -31,10 +31,11 @@ struct ksk_announce_watch {
 	uint64_t told_ms; /* when the log was told; 0: never */
 };
 
-/* Fills the notices of a status reply: those of a client's zones. */
+/* Fills the notices of a status reply: those of a client's zones. only: as of
+ * ksk_answer_status. */
 void ksk_announce_watch_status(struct ksk_signer *signer,
-	const struct ksk_client *client, uint64_t now,
-	struct ksk_status_reply *body);
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now, struct ksk_status_reply *body);
 
 /* Tells the log, once an hour while there is something to tell. To be called
  * once in a turn. */

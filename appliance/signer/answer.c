@@ -137,7 +137,8 @@ fill_tokens(struct ksk_signer *signer, struct ksk_status_reply *body)
 
 static void
 fill_trouble(struct ksk_signer *signer, const struct ksk_client *client,
-	uint64_t now, struct ksk_status_reply *body)
+	const struct ksk_zone *only, uint64_t now,
+	struct ksk_status_reply *body)
 {
 	const struct ksk_table *table = &signer->inforce.table;
 	if (signer->trouble_count == 0 && signer->held_count == 0)
@@ -146,7 +147,8 @@ fill_trouble(struct ksk_signer *signer, const struct ksk_client *client,
 		body->trouble_count < KSK_TROUBLE_COUNT_MAX;
 		z++) {
 		const struct ksk_zone *zone = &table->zones[z];
-		if (!ksk_table_zone_has_client(table, zone, client))
+		if ((only != NULL && zone != only) ||
+			!ksk_table_zone_has_client(table, zone, client))
 			continue;
 		const char *why;
 		enum ksk_state state = ksk_state_zone(signer, zone, now, &why);
@@ -162,7 +164,8 @@ fill_trouble(struct ksk_signer *signer, const struct ksk_client *client,
 
 void
 ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_client *client, uint64_t now)
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now)
 {
 	struct ksk_reply *reply = ksk_answer_begin(
 		signer, ticket, KSK_STATUS_DONE);
@@ -190,10 +193,10 @@ ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 		body->zone_count =
 			signer->inforce.zones_of[client - table->clients];
 	fill_tokens(signer, body);
-	fill_trouble(signer, client, now, body);
-	ksk_outlook_status(signer, client, now, body);
-	ksk_announce_watch_status(signer, client, now, body);
-	ksk_exposed_status(signer, client, now, body);
+	fill_trouble(signer, client, only, now, body);
+	ksk_outlook_status(signer, client, only, now, body);
+	ksk_announce_watch_status(signer, client, only, now, body);
+	ksk_exposed_status(signer, client, only, now, body);
 	ksk_answer_encode(signer, ticket);
 }
 

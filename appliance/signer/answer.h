@@ -21,8 +21,11 @@ void ksk_answer_plain(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	enum ksk_status status, const char *text);
 void ksk_answer_not_ready(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	enum ksk_state state, const char *why);
+/* only: of all that is told of zones, what is of this one; NULL: of all that
+ * the client is listed for. */
 void ksk_answer_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
-	const struct ksk_client *client, uint64_t now);
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now);
 void ksk_answer_keys(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_zone *zone, uint64_t now);
 

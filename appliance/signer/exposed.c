@@ -97,7 +97,8 @@ keep(struct ksk_status_reply *body, const struct ksk_exposed_key *key)
 
 void
 ksk_exposed_status(struct ksk_signer *signer, const struct ksk_client *client,
-	uint64_t now, struct ksk_status_reply *body)
+	const struct ksk_zone *only, uint64_t now,
+	struct ksk_status_reply *body)
 {
 	const struct ksk_table *table = &signer->inforce.table;
 	struct ksk_exposed *all = &signer->exposed;
@@ -110,7 +111,8 @@ ksk_exposed_status(struct ksk_signer *signer, const struct ksk_client *client,
 		const struct ksk_zone *zone = &table->zones[w->zone];
 		struct ksk_exposed_key key = {.ds = table->keys[w->key].ds};
 
-		if (!ksk_table_zone_has_client(table, zone, client))
+		if ((only != NULL && zone != only) ||
+			!ksk_table_zone_has_client(table, zone, client))
 			continue;
 		looks++;
 		ksk_table_zone_name(table, zone, &key.owner);

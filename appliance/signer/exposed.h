@@ -25,10 +25,11 @@ struct ksk_exposed {
 	size_t count;
 };
 
-/* Fills what a client hears of its zones. What can't be read is left out. */
+/* Fills what a client hears of its zones. What can't be read is left out.
+ * only: as of ksk_answer_status. */
 void ksk_exposed_status(struct ksk_signer *signer,
-	const struct ksk_client *client, uint64_t now,
-	struct ksk_status_reply *body);
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now, struct ksk_status_reply *body);
 
 /* Frees; accepts a zeroed one. */
 void ksk_exposed_wipe(struct ksk_exposed *exposed);

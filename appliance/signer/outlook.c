@@ -267,8 +267,16 @@ ksk_outlook_expires(
 
 void
 ksk_outlook_status(struct ksk_signer *signer, const struct ksk_client *client,
-	uint64_t now, struct ksk_status_reply *body)
+	const struct ksk_zone *only, uint64_t now,
+	struct ksk_status_reply *body)
 {
+	if (only != NULL) {
+		body->earliest = ksk_outlook_expires(signer, only, now);
+		body->has_earliest = body->earliest != 0;
+		ksk_table_zone_name(
+			&signer->inforce.table, only, &body->earliest_owner);
+		return;
+	}
 	body->has_earliest = ksk_outlook_first(
 		signer, client, now, &body->earliest_owner, &body->earliest);
 }

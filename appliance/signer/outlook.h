@@ -48,10 +48,11 @@ bool ksk_outlook_first(struct ksk_signer *signer,
 uint64_t ksk_outlook_expires(
 	struct ksk_signer *signer, const struct ksk_zone *zone, uint64_t now);
 
-/* Finds the zone of a client whose answer in effect expires first. */
+/* Finds the zone of a client whose answer in effect expires first, or that of
+ * one zone. only: as of ksk_answer_status. */
 void ksk_outlook_status(struct ksk_signer *signer,
-	const struct ksk_client *client, uint64_t now,
-	struct ksk_status_reply *body);
+	const struct ksk_client *client, const struct ksk_zone *only,
+	uint64_t now, struct ksk_status_reply *body);
 
 /* Frees; accepts a zeroed one. */
 void ksk_outlook_wipe(struct ksk_outlook *outlook);

@@ -149,11 +149,18 @@ static void
 take_status(struct ksk_signer *signer, struct ksk_ticket *ticket,
 	const struct ksk_client *client)
 {
-	if ((client->may & KSK_MAY_READ) == 0)
+	const struct ksk_zone *only = NULL;
+	if (ticket->request.zone.has_owner) {
+		only = ksk_pipeline_zone_asked(signer, ticket);
+		if (may_not_read(signer, ticket, client, only))
+			return;
+	} else if ((client->may & KSK_MAY_READ) == 0) {
 		ksk_answer_plain(signer, ticket, KSK_STATUS_NOT_AUTHORISED,
 			"the policy does not give this client the right read");
-	else
-		ksk_answer_status(signer, ticket, client, ksk_clock_now());
+		ksk_pipeline_reply(ticket);
+		return;
+	}
+	ksk_answer_status(signer, ticket, client, only, ksk_clock_now());
 	ksk_pipeline_reply(ticket);
 }
 

@@ -25,6 +25,10 @@ class States(unittest.TestCase):
         with self.a.peer(client) as peer:
             return peer.ask(ap.STATUS)[3]
 
+    def status_of(self, zone):
+        with self.a.peer() as peer:
+            return peer.ask(ap.STATUS, {1: ap.wire_name(zone)})
+
     def wait_state(self, want, seconds=15):
         def seen():
             try:
@@ -90,6 +94,15 @@ class States(unittest.TestCase):
             reply = a.sign(peer, "other.example.", [zsk])
         self.assertEqual(reply[2], ap.NOT_READY)
         self.assertIn("key-missing", reply[5])
+        # Who asks about one zone hears of no other (PROTOCOL 4.1).
+        one = self.status_of("other.example.")[3]
+        self.assertEqual([x[1] for x in one[12]],
+                         [ap.wire_name("other.example.")])
+        self.assertNotIn(13, one)
+        one = self.status_of(a.zone)[3]
+        self.assertEqual((one[4], one[12], one[13][1]),
+                         (3, [], ap.wire_name(a.zone)))
+        self.assertEqual(self.status_of("no.example.")[2], ap.UNKNOWN_ZONE)
         a.ksks["ksk2"] = bytes(key)
         a.write_policy()
         a.reload()
