@@ -118,8 +118,8 @@ static const struct verb {
 		"Prints every error with line and column.\n"},
 	{"accept", "clock", ksk_verb_accept_clock, "JOURNAL-ID [--for TIME]",
 		"end clock-hold: the clock is right as it is",
-		"kskd takes the word once, within a second; it is good for an "
-		"hour unless --for says else.\n"},
+		"kskd takes the word once, at its next reload or start; it is "
+		"good for an hour unless\n--for says else.\n"},
 	{"accept", "restore", ksk_verb_accept_restore,
 		"JOURNAL-ID NUMBER HASH [--for TIME]",
 		"end restored: go on with this journal",
@@ -154,14 +154,18 @@ static const struct verb {
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
+/* group: only the verbs that begin with this word; NULL: all. */
 static void
-print_usage(FILE *out)
+print_usage(FILE *out, const char *group)
 {
 	(void)fprintf(out, "usage: kskadm [-c FILE] VERB [ARGUMENTS]\n\n");
-	for (size_t i = 0; i < VERB_COUNT; i++)
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (group != NULL && strcmp(group, verbs[i].first) != 0)
+			continue;
 		(void)fprintf(out, "  %s %-*s  %s\n", verbs[i].first,
 			(int)(16 - strlen(verbs[i].first)), verbs[i].second,
 			verbs[i].summary);
+	}
 	(void)fprintf(out,
 		"\n-c FILE: kskd.yaml, %s unless given.\n"
 		"kskadm VERB --help says more.\n",
@@ -221,23 +225,44 @@ protect_memory(void)
 		;
 }
 
+/* Returns the word if verbs of two words begin with it, else NULL. */
+static const char *
+find_group(const char *word)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (verbs[i].second[0] != '\0' &&
+			strcmp(word, verbs[i].first) == 0)
+			return verbs[i].first;
+	}
+	return NULL;
+}
+
+/* No verb is named, or none that there is. */
+static enum ksk_exit
+help_out(int argc, char **argv)
+{
+	const char *group = argc > 0 ? find_group(argv[0]) : NULL;
+	int words = group == NULL ? 0 : 1;
+
+	if (argc > words && strcmp(argv[words], "--help") == 0) {
+		print_usage(stdout, group);
+		return KSK_EXIT_OK;
+	}
+	if (argc > 0)
+		ksk_say("there is no verb \"%s%s%s\"", argv[0],
+			argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	print_usage(stderr, group);
+	return KSK_EXIT_USAGE;
+}
+
 static enum ksk_exit
 dispatch(const char *config, int argc, char **argv)
 {
 	const struct verb *verb = argc > 0 ? find_verb(argc, argv) : NULL;
 	int words;
 
-	if (verb == NULL) {
-		if (argc > 0 && strcmp(argv[0], "--help") == 0) {
-			print_usage(stdout);
-			return KSK_EXIT_OK;
-		}
-		if (argc > 0)
-			ksk_say("there is no verb \"%s%s%s\"", argv[0],
-				argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
-		print_usage(stderr);
-		return KSK_EXIT_USAGE;
-	}
+	if (verb == NULL)
+		return help_out(argc, argv);
 	words = verb->second[0] == '\0' ? 1 : 2;
 	if (wants_help(argc - words, argv + words))
 		return print_help(verb);

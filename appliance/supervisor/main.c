@@ -44,10 +44,12 @@ static int
 usage(FILE *out, int code)
 {
 	fputs("usage: kskd [-c FILE] [-n] [-V] [-h]\n"
-	      "  -c FILE  configuration (default " CONFIG_DEFAULT ")\n"
-	      "  -n       check configuration, files and policy, then exit\n"
-	      "  -V       print the version\n"
-	      "  -h       print this\n"
+	      "  -c, --config FILE  configuration (default " CONFIG_DEFAULT
+	      ")\n"
+	      "  -n, --check        check configuration, files and policy, then "
+	      "exit\n"
+	      "  -V, --version      print the version\n"
+	      "  -h, --help         print this\n"
 	      "kskd runs in the foreground; see kskd(8).\n",
 		out);
 	return code;

@@ -211,6 +211,25 @@ class Tree(unittest.TestCase):
                 self.assertRegex(manual, rf"\b{verb}\b",
                                  f"{page} does not know {verb}")
 
+    def test_help_of_kskadm(self):
+        """Every verb has its own, and so has the first word of several."""
+        def ask(*words):
+            done = subprocess.run(
+                [os.path.join(BUILD, "kskadm"), *words, "--help"],
+                capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+            return done.stdout
+        verbs = re.findall(r"^  (\w+) (\w*)", ask(), re.M)
+        self.assertGreater(len(verbs), 20)
+        for first, second in verbs:
+            verb = f"{first} {second}".strip()
+            self.assertIn(f"usage: kskadm [-c FILE] {verb}",
+                          ask(*verb.split()))
+            if second:
+                self.assertEqual(
+                    re.findall(r"^  (\w+) (\w*)", ask(first), re.M),
+                    [x for x in verbs if x[0] == first])
+
     def test_exit_codes_are_documented(self):
         table = read(os.path.join(TOP, "appliance/base/exit.h"))
         manual = read(os.path.join(TOP, "appliance/kskd.8"))
