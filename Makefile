@@ -107,7 +107,7 @@ CHECKED := $(wildcard protocol/*.[ch] appliance/*/*.[ch] hsm/*.[ch] \
 .PHONY: all demo check check-asan deps deps-demo deps-test install lint \
 	format format-check clean help unit scripts fuzz soak bench providers test-binaries
 
-all: $(addprefix $(BUILD)/,$(PROGRAMS))
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) ## build the programs into build/
 
 demo: deps-demo ## build, make a throw-away token, sign a real RRset, have others verify it
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
@@ -325,12 +325,12 @@ FUZZ_SECONDS ?= 300
 fuzz: deps-test ## run every fuzz target FUZZ_SECONDS= long with libFuzzer
 	$(Q)tests/fuzz/run.sh "$(CLANG)" "$(FUZZ_SECONDS)" "$(P11_CFLAGS)"
 
-lint: ## compile everything with clang too, format, man pages, shell
+lint: ## compile everything with clang too, check layout and man pages
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) CC="$(CLANG)" BUILD=build/clang all test-binaries
 	$(Q)$(MAKE) --no-print-directory format-check
 	$(Q)$(if $(MAN),mandoc -T lint -W warning $(MAN))
 
-format:
+format: ## let clang-format change what it would change
 	$(Q)clang-format -i $(CHECKED)
 
 format-check: ## say which files clang-format would change

@@ -195,7 +195,7 @@ enter_sandbox(void)
 	int landlock_abi = 0;
 
 	if (ksk_sandbox_enter(&sandbox, &landlock_abi, &fault) != KSK_OK)
-		fail(KSK_EXIT_SANDBOX, "no-sandbox",
+		fail(KSK_EXIT_SANDBOX, "sandbox-failed",
 			"the sandbox can't be entered", fault.text);
 	if (landlock_abi == 0)
 		ksk_log(KSK_LOG_WARN, "no-landlock",

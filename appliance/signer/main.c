@@ -161,7 +161,7 @@ enter_sandbox(const struct ksk_signer *signer)
 	struct ksk_fault fault = {.text = ""};
 	int abi = 0;
 	if (ksk_sandbox_enter(&sandbox, &abi, &fault) != KSK_OK)
-		give_up("sandbox", &fault, KSK_EXIT_SANDBOX);
+		give_up("sandbox-failed", &fault, KSK_EXIT_SANDBOX);
 	if (abi == 0)
 		ksk_log(KSK_LOG_WARN, "no-landlock",
 			"the kernel has no Landlock: files are kept apart by "
@@ -394,7 +394,7 @@ turn(struct ksk_signer *signer, bool full, uint8_t *packet)
 		wait = STOP_POLL_MS;
 	if (poll(p.fd, p.count, wait) < 0 && errno != EINTR) {
 		struct ksk_fault fault = {.text = "poll fails"};
-		give_up("poll", &fault, KSK_EXIT_INTERNAL);
+		give_up("event-loop", &fault, KSK_EXIT_INTERNAL);
 	}
 	ksk_hold_turn(signer);
 	read_all(signer, &p, packet);
