@@ -226,6 +226,16 @@ print_document(const struct show *s, struct ksk_fault *fault)
 }
 
 static enum ksk_step
+say_none(struct ksk_session *session)
+{
+	ksk_say("%s: it has no such document; with `authority: {mode: file}` "
+		"the policy is a file at the box",
+		session->address);
+	session->exit = KSK_CTL_LATER;
+	return KSK_STEP_OVER;
+}
+
+static enum ksk_step
 show_work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 {
 	struct show *s = ctx;
@@ -239,11 +249,7 @@ show_work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 	if (s->kind == 0) {
 		err = print_standing(s->words->ctl, &s->document.standing);
 	} else if (!s->document.found) {
-		ksk_say("%s: it has no such document; with `authority: {mode: "
-			"file}` the policy is a file at the box",
-			session->address);
-		session->exit = KSK_CTL_LATER;
-		return KSK_STEP_OVER;
+		return say_none(session);
 	} else {
 		err = print_document(s, &why);
 	}
@@ -355,6 +361,9 @@ diff_work(struct ksk_session *session, void *ctx, struct ksk_fault *fault)
 
 	if (step != KSK_STEP_DONE)
 		return step;
+	/* With a quorum the first one differs from nothing. */
+	if (!s->document.found && !s->document.standing.quorum)
+		return say_none(session);
 	session->exit = KSK_CTL_DONE;
 	if (compare(s, &why) != KSK_OK) {
 		ksk_say("%s", why.text);

@@ -264,7 +264,11 @@ ksk_prune_export(struct ksk_prune *prune, struct ksk_fault *fault)
 		prune, ksk_span_of(map, (size_t)st.st_size), fault);
 	(void)munmap(map, (size_t)st.st_size);
 	const struct ksk_chain_state *state = ksk_chain_state(prune->exported);
-	if (err == KSK_OK && !prune->found && state->checkpoint < prune->limit)
+	if (err == KSK_OK && !state->proven)
+		(void)snprintf(prune->why, sizeof(prune->why),
+			"the export has no checkpoint");
+	else if (err == KSK_OK && !prune->found &&
+		state->checkpoint < prune->limit)
 		(void)snprintf(prune->why, sizeof(prune->why),
 			"the export's last checkpoint is over record %" PRIu64,
 			state->checkpoint);

@@ -5,6 +5,7 @@ says since where, and goes on. The journal is a real appliance's, written in
 three weeks of its clock.
 """
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -380,6 +381,15 @@ class Prune(unittest.TestCase):
             self.refused(words, export=path,
                          code=FILE if name == "empty" else BAD)
         self.refused("No such file", export=a.path("missing"), code=FILE)
+        bare, items = b"", io.BytesIO(whole)
+        decoder = cbor2.CBORDecoder(items)
+        while items.tell() < len(whole):
+            item = decoder.decode()
+            bare += b"" if item[0] == 2 else cbor2.dumps(item)
+        path = a.path("bare.ksk")
+        with open(path, "wb") as f:
+            f.write(bare)
+        self.nothing("the export has no checkpoint", export=path)
         # An audit key that is another one proves nothing.
         stranger = a.write("stranger.key", "0 3 13 axfR8uEsQkf4vOblY6RA8ncDfYEt"
                            "6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBo"

@@ -94,7 +94,7 @@ class Case(unittest.TestCase):
     @classmethod
     def start(cls, one):
         """With a policy that knows the client of setUpClass."""
-        one.clients["auto"] = (cls.pin, "read, sign")
+        one.clients["auto"] = (cls.pin, "read, sign, submit")
         one.add_client("peer")
         one.add_zone(ZONE, ["ksk1"], dict(zip(("alpha", "beta"), (
             [z] for z in cls.zsks))), clients=("auto", "peer"),
@@ -134,6 +134,12 @@ class Whole(Case):
     def test_1_nothing_was_signed_yet(self):
         data = self.last(code=LATER)
         self.assertEqual(data["status"], "nothing")
+        # A policy that is a file is at the box alone: nothing to compare with.
+        for argv in (("show", "policy"),
+                     ("diff", self.a.path("etc/policy.yaml"))):
+            done = self.run_ctl("policy", *argv, code=LATER)
+            self.assertEqual(done.out, "")
+            self.assertIn("the policy is a file at the box", done.err)
         self.assertNotIn("earliest", self.ctl_json("status"))
         keys = self.ctl_json("keys", ZONE)
         self.assertNotIn("covered-from", keys["ksks"][0])
