@@ -115,7 +115,7 @@ static const struct verb {
 		"the operators' pins.\n"},
 	{"policy", "check", ksk_verb_policy_check, "FILE",
 		"check a policy as kskd would",
-		"Prints every error with line and column.\n"},
+		"Prints its mistakes, the first 20, with line and column.\n"},
 	{"accept", "clock", ksk_verb_accept_clock, "JOURNAL-ID [--for TIME]",
 		"end clock-hold: the clock is right as it is",
 		"kskd takes the word once, at its next reload or start; it is "
