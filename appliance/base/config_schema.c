@@ -99,7 +99,7 @@ static const cyaml_schema_field_t token_fields[] = {
 	TOKEN_TEXT(module, NEEDED, PATH_MAX_LEN),
 	TOKEN_TEXT(sha256, OPTIONAL, PATH_MAX_LEN),
 	TOKEN_TEXT(uri, NEEDED, PATH_MAX_LEN),
-	CYAML_FIELD_MAPPING_PTR("pin", CYAML_FLAG_POINTER,
+	CYAML_FIELD_MAPPING_PTR("pin", CYAML_FLAG_POINTER | KSK_YAML_HIDDEN,
 		struct ksk_config_text_token, pin, pin_fields),
 	TOKEN_TEXT(workers, OPTIONAL, NUMBER_MAX_LEN),
 	TOKEN_TEXT(network, OPTIONAL, NUMBER_MAX_LEN),

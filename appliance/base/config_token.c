@@ -68,19 +68,19 @@ check_uri(const struct ksk_config_reader *r, unsigned index, const char *text,
 {
 	char key[KEY_CAP];
 
-	if (strncmp(text, "pkcs11:", 7) != 0 || strlen(text) == 7) {
-		ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, "uri"),
-			"\"%s\" names no token; write it like "
-			"\"pkcs11:token=ksk\" (RFC 7512)",
-			text);
-		return KSK_ERR_BAD_INPUT;
-	}
 	/* A PIN in here would be in a file that others may read. */
-	if (strstr(text, "pin-value") != NULL ||
-		strstr(text, "pin-source") != NULL) {
+	if (strcasestr(text, "pin-value") != NULL ||
+		strcasestr(text, "pin-source") != NULL) {
 		ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, "uri"),
 			"pin-value and pin-source do not belong here; the key "
 			"\"pin\" says where the PIN is");
+		return KSK_ERR_BAD_INPUT;
+	}
+	if (strncmp(text, "pkcs11:", 7) != 0 || strlen(text) == 7) {
+		/* Not shown: people have written a PIN in here too. */
+		ksk_yaml_fault(r->yaml, r->fault, key_of(key, index, "uri"),
+			"this names no token; write it like "
+			"\"pkcs11:token=ksk\" (RFC 7512)");
 		return KSK_ERR_BAD_INPUT;
 	}
 	snprintf(out, KSK_PATH_CAP, "%s", text);
@@ -208,9 +208,10 @@ check_environment(const struct ksk_config_reader *r, unsigned index,
 
 		snprintf(field, sizeof field, "environment[%u]", i);
 		if (!is_assignment(entry)) {
+			/* Not shown: some modules take a PIN from there. */
 			ksk_yaml_fault(r->yaml, r->fault,
 				key_of(key, index, field),
-				"\"%s\" is no NAME=value", entry);
+				"this is no NAME=value");
 			return KSK_ERR_BAD_INPUT;
 		}
 		snprintf(t->environment[i], KSK_PATH_CAP, "%s", entry);

@@ -67,6 +67,10 @@ KSK_MUST_USE enum ksk_err ksk_yaml_map(const struct ksk_yaml *yaml,
  * key is missing, ksk_yaml_check reports it. Far above libcyaml's own bits. */
 #define KSK_YAML_REQUIRED (1u << 24)
 
+/* The same for a mapping: a key of it that is not known is not shown, for
+ * somebody may have written a secret in its place. */
+#define KSK_YAML_HIDDEN (1u << 25)
+
 /*
  * Sets a fault "line L, column C: <path>: <sentence>". path in the form
  * "zones[0].providers[1].name"; an unknown path takes its nearest parent's

@@ -80,20 +80,25 @@ report_unknown(struct walk *w, const struct ksk_yaml_node *node,
 	const cyaml_schema_value_t *schema)
 {
 	const cyaml_schema_field_t *f = schema->mapping.fields;
+	const bool hidden = ((unsigned)schema->flags & KSK_YAML_HIDDEN) != 0;
 	struct ksk_yaml_path path;
 	char why[480];
 	size_t len;
 
-	len = (size_t)snprintf(why, sizeof(why),
-		"there is no key \"%s\" here; known are",
-		w->yaml->keys[node->key]);
+	if (hidden)
+		len = (size_t)snprintf(
+			why, sizeof(why), "a key that is not known; known are");
+	else
+		len = (size_t)snprintf(why, sizeof(why),
+			"there is no key \"%s\" here; known are",
+			w->yaml->keys[node->key]);
 	for (; f->key != NULL; f++) {
 		if (len + strlen(f->key) + 3 > sizeof(why))
 			break;
 		len += (size_t)snprintf(why + len, sizeof(why) - len, "%s %s",
 			f == schema->mapping.fields ? "" : ",", f->key);
 	}
-	walk_path(w, true, &path);
+	walk_path(w, !hidden, &path);
 	report_at(w, &path, node->key_line, node->key_column, why);
 }
 

@@ -17,6 +17,7 @@ struct frame {
 	uint32_t node;
 	uint32_t last; /* newest child or KSK_YAML_NONE */
 	bool mapping;
+	bool flow; /* {…} */
 	bool has_key;
 	uint16_t key;
 	uint16_t key_column;
@@ -205,6 +206,23 @@ add_node(struct build *b, const yaml_event_t *e, enum ksk_yaml_kind kind,
 	return KSK_OK;
 }
 
+/* In {x} the x may be meant as the value, and be a secret: it is not shown. */
+static enum ksk_err
+refuse_empty(struct build *b, const yaml_event_t *e)
+{
+	struct frame *top = &b->stack[b->depth - 1];
+
+	if (top->mapping && top->flow) {
+		top->has_key = false;
+		return refuse(b, &e->start_mark,
+			"a key without a value stands here; write {key: "
+			"value}");
+	}
+	return refuse(b, &e->start_mark,
+		"no value stands here; write one, or \"\" for an "
+		"empty text, or [] for an empty list");
+}
+
 static enum ksk_err
 take_scalar(struct build *b, const yaml_event_t *e)
 {
@@ -216,9 +234,7 @@ take_scalar(struct build *b, const yaml_event_t *e)
 		return refuse(b, &e->start_mark,
 			"the text must be keys and values, `key: value`");
 	if (len == 0 && e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		return refuse(b, &e->start_mark,
-			"no value stands here; write one, or \"\" for an "
-			"empty text, or [] for an empty list");
+		return refuse_empty(b, e);
 	if (memchr(value, 0, len) != NULL)
 		return refuse(b, &e->start_mark,
 			"the value holds a zero byte; remove it");
@@ -247,6 +263,8 @@ take_container(struct build *b, const yaml_event_t *e, bool mapping)
 		.node = index,
 		.last = KSK_YAML_NONE,
 		.mapping = mapping,
+		.flow = mapping &&
+			e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE,
 	};
 	return KSK_OK;
 }

@@ -63,6 +63,18 @@ load(const char *text, struct ksk_fault *fault)
 	return err;
 }
 
+/* Refused at this place, and what may be a secret is not shown. */
+static void
+check_hidden(const char *text, const char *place)
+{
+	struct ksk_fault fault = {""};
+
+	assert_int_equal(load(text, &fault), KSK_ERR_BAD_INPUT);
+	if (strstr(fault.text, place) == NULL ||
+		strstr(fault.text, "s3cret") != NULL)
+		fail_msg("fault \"%s\"", fault.text);
+}
+
 static void
 check_loads(const char *text)
 {
@@ -340,6 +352,31 @@ test_refusals_of_tokens(void **state)
 #undef ONE
 }
 
+/* People write the PIN where its source should stand. */
+static void
+test_secrets_in_wrong_places(void **state)
+{
+	(void)state;
+#define ONE LISTEN USERS "tokens:\n  - name: main\n" MODULE
+#define BAD_PIN(text) ONE URI "    pin: " text "\n"
+	check_hidden(BAD_PIN("s3cret"), "tokens[0].pin: ");
+	check_hidden(BAD_PIN("[s3cret]"), "tokens[0].pin: ");
+	check_hidden(BAD_PIN("{s3cret}"), "tokens[0].pin: ");
+	check_hidden(BAD_PIN("{s3cret: yes}"), "known are file, credential");
+	check_hidden(BAD_PIN("{value: s3cret}"), "tokens[0].pin: ");
+	check_hidden(BAD_PIN("{file: s3cret}"), "tokens[0].pin.file: ");
+	check_hidden(BAD_PIN("{file: [s3cret]}"), "tokens[0].pin.file: ");
+	check_hidden(BAD_PIN("{prompt: s3cret}"), "tokens[0].pin: ");
+	check_hidden(BAD_PIN("{credential: /s3cret}"), "pin.credential: ");
+#define BAD_URI(text) ONE "    uri: \"" text "\"\n" PIN
+	check_hidden(BAD_URI("token=ksk?pin-value=s3cret"), "tokens[0].uri: ");
+	check_hidden(BAD_URI("PKCS11:token=k?PIN-VALUE=s3cret"), "uri: ");
+	check_hidden(BAD_URI("token=ksk;pin=s3cret"), "tokens[0].uri: ");
+	check_hidden(SMALL "    environment: [\"MODULE PIN=s3cret\"]\n",
+		"tokens[0].environment[0]: ");
+#undef ONE
+}
+
 static void
 test_too_many_workers(void **state)
 {
@@ -506,6 +543,7 @@ main(void)
 		cmocka_unit_test(test_quorum),
 		cmocka_unit_test(test_refusals_of_limits),
 		cmocka_unit_test(test_refusals_of_tokens),
+		cmocka_unit_test(test_secrets_in_wrong_places),
 		cmocka_unit_test(test_too_many_workers),
 		cmocka_unit_test(test_trusted_files),
 		cmocka_unit_test(test_untrusted_configuration),
