@@ -4,8 +4,10 @@
  */
 #include "client/connect.h"
 
+#include "client/clock.h"
 #include "client/dial.h"
 #include "protocol/msg.h"
+#include "protocol/tls_key.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -64,6 +66,12 @@ verify_server(X509_STORE_CTX *store, void *arg)
 			"its pin is %s, which is not in the profile: not the "
 			"appliance, or its key was changed",
 			hex);
+		return 0;
+	}
+	if (!ksk_tls_key_is_usable(X509_get0_pubkey(certificate))) {
+		ksk_fault_set(&c->why,
+			"its key is of a kind that is not used; it must "
+			"be " KSK_TLS_KEY_KINDS);
 		return 0;
 	}
 	fault = ksk_identity_date_fault(certificate);

@@ -6,6 +6,7 @@
 
 #include "appliance/base/yaml.h"
 #include "client/file.h"
+#include "protocol/tls_key.h"
 
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -151,6 +152,14 @@ ksk_identity_load(const struct ksk_profile *profile,
 	if (err != KSK_OK) {
 		ksk_fault_set(
 			fault, "%s: its key can't be read", identity.path);
+		goto out;
+	}
+	if (!ksk_tls_key_is_usable(identity.key)) {
+		ksk_fault_set(fault,
+			"%.400s: a key of a kind that is not used; it must "
+			"be " KSK_TLS_KEY_KINDS,
+			key_path);
+		err = KSK_ERR_BAD_INPUT;
 		goto out;
 	}
 	ksk_identity_dates(identity.certificate, identity.dates);

@@ -97,8 +97,7 @@ judge_tls(struct ksk_doctor *doctor, int key, int certificate)
 		ksk_doctor_say(doctor, KSK_DOCTOR_WARNING, "tls",
 			"the certificate %s ends within %u days; make a new "
 			"one for the same key, so that clients still know it, "
-			"then reload kskd: openssl req -x509 -key %s -subj "
-			"/CN=ksk -days 3650 -out %s",
+			"then reload kskd: " KSK_TLS_RENEW,
 			config->tls_certificate, SOON_DAYS, config->tls_key,
 			config->tls_certificate);
 	else

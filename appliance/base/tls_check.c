@@ -4,14 +4,22 @@
  */
 #include "appliance/base/tls_check.h"
 
+#include "protocol/tls_key.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define REMEDY "run: kskadm tls init"
+/* A new pair has another pin, which clients must be told. */
+#define REMEDY "move both files away and run: kskadm tls init"
+
+/* OpenSSL's level 2, which Debian sets; SHA-1 and MD5 are below. */
+#define SIGNATURE_BITS_MIN 112
 
 /* A key that asks for a password can't be used by a service. */
 static int
@@ -57,6 +65,18 @@ read_key(const char *path, int fd, struct ksk_fault *fault)
 	return key;
 }
 
+static enum ksk_err
+check_kind(const char *path, const EVP_PKEY *key, struct ksk_fault *fault)
+{
+	if (ksk_tls_key_is_usable(key))
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"TLS key %s is of a kind that is not used: it must "
+		"be " KSK_TLS_KEY_KINDS "; " REMEDY,
+		path);
+	return KSK_ERR_BAD_INPUT;
+}
+
 static X509 *
 read_certificate(const char *path, int fd, struct ksk_fault *fault)
 {
@@ -73,6 +93,29 @@ read_certificate(const char *path, int fd, struct ksk_fault *fault)
 	return certificate;
 }
 
+/* OpenSSL looks at the signature on our own certificate, though nobody else
+ * does: what it takes for too weak, no context is made with. */
+static enum ksk_err
+check_signature(const struct ksk_config *config, X509 *certificate,
+	struct ksk_fault *fault)
+{
+	const uint32_t flags = X509_get_extension_flags(certificate);
+	int bits = 0;
+
+	if ((flags & EXFLAG_SS) != 0 ||
+		X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) !=
+			1 ||
+		bits >= SIGNATURE_BITS_MIN)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"TLS certificate %s is signed with a hash that is too weak; "
+		"make a new one for the same key, so that clients still know "
+		"it: " KSK_TLS_RENEW,
+		config->tls_certificate, config->tls_key,
+		config->tls_certificate);
+	return KSK_ERR_BAD_INPUT;
+}
+
 /* Writes a date of a certificate, or "?" if it can't be read. */
 static void
 date_text(const ASN1_TIME *date, char out[32])
@@ -87,9 +130,10 @@ date_text(const ASN1_TIME *date, char out[32])
 }
 
 static enum ksk_err
-check_dates(const char *path, const X509 *certificate, uint64_t now,
-	struct ksk_fault *fault)
+check_dates(const struct ksk_config *config, const X509 *certificate,
+	uint64_t now, struct ksk_fault *fault)
 {
+	const char *path = config->tls_certificate;
 	const ASN1_TIME *first = X509_get0_notBefore(certificate);
 	const ASN1_TIME *last = X509_get0_notAfter(certificate);
 	time_t when = (time_t)now;
@@ -100,19 +144,33 @@ check_dates(const char *path, const X509 *certificate, uint64_t now,
 		date_text(first, text);
 		ksk_fault_set(fault,
 			"TLS certificate %s is not valid before %s; set the "
-			"clock, or " REMEDY,
-			path, text);
+			"clock, or make a new one for the same key, so that "
+			"clients still know it: " KSK_TLS_RENEW,
+			path, text, config->tls_key, path);
 		return KSK_ERR_BAD_INPUT;
 	}
 	if (X509_cmp_time(last, &when) != 1) {
 		date_text(last, text);
 		ksk_fault_set(fault,
 			"TLS certificate %s is not valid after %s; set the "
-			"clock, or " REMEDY,
-			path, text);
+			"clock, or make a new one for the same key, so that "
+			"clients still know it: " KSK_TLS_RENEW,
+			path, text, config->tls_key, path);
 		return KSK_ERR_BAD_INPUT;
 	}
 	return KSK_OK;
+}
+
+static enum ksk_err
+check_size(const char *path, int fd, struct ksk_fault *fault)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (uintmax_t)st.st_size <= KSK_TLS_FILE_MAX)
+		return KSK_OK;
+	ksk_fault_set(
+		fault, "%s is longer than %u bytes", path, KSK_TLS_FILE_MAX);
+	return KSK_ERR_BAD_INPUT;
 }
 
 enum ksk_err
@@ -123,8 +181,12 @@ ksk_tls_check(const struct ksk_config *config, int key_fd, int certificate_fd,
 	X509 *certificate = NULL;
 	enum ksk_err err = KSK_ERR_BAD_INPUT;
 
+	if (check_size(config->tls_key, key_fd, fault) != KSK_OK ||
+		check_size(config->tls_certificate, certificate_fd, fault) !=
+			KSK_OK)
+		goto out;
 	key = read_key(config->tls_key, key_fd, fault);
-	if (key == NULL)
+	if (key == NULL || check_kind(config->tls_key, key, fault) != KSK_OK)
 		goto out;
 	certificate = read_certificate(
 		config->tls_certificate, certificate_fd, fault);
@@ -137,7 +199,9 @@ ksk_tls_check(const struct ksk_config *config, int key_fd, int certificate_fd,
 			config->tls_key, config->tls_certificate);
 		goto out;
 	}
-	err = check_dates(config->tls_certificate, certificate, now, fault);
+	err = check_signature(config, certificate, fault);
+	if (err == KSK_OK)
+		err = check_dates(config, certificate, now, fault);
 out:
 	X509_free(certificate);
 	EVP_PKEY_free(key);

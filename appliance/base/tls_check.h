@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tls_check - whether TLS key and certificate can be used: both readable, the
- * key is the certificate's, now lies between its dates. Chains are not
+ * key of a kind that is used (protocol/tls_key.h) and the certificate's, now lies
+ * between its dates. Chains are not
  * checked: clients pin the key (PROTOCOL.md 1).
  * Tests: tests/integration/test_supervisor.py, tests/token/test_doctor.py
  */
@@ -9,6 +10,14 @@
 #define KSK_BASE_TLS_CHECK_H
 
 #include "appliance/base/config.h"
+
+/* Bytes of either file, at most: an RSA-4096 key in PEM is 3.3 kB, and
+ * certificates carry names. */
+#define KSK_TLS_FILE_MAX 32767u
+
+/* The command that gives a key a new certificate: key, certificate. */
+#define KSK_TLS_RENEW \
+	"openssl req -x509 -key %s -subj /CN=ksk -days 3650 -out %s"
 
 /*
  * Checks a configuration's key and certificate.

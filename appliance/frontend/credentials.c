@@ -4,6 +4,7 @@
  */
 #include "appliance/frontend/credentials.h"
 
+#include "appliance/base/tls_check.h"
 #include "appliance/frontend/identity.h"
 #include "appliance/frontend/tls.h"
 
@@ -13,10 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An RSA-4096 key in PEM is 3.3 kB; certificates carry names. */
-#define PEM_CAP 32768u
+/* One byte more shows what is too long. */
+#define PEM_CAP (KSK_TLS_FILE_MAX + 1)
 
-#define REMEDY "`kskadm tls init` makes a new pair"
+#define REMEDY "once both files are away, `kskadm tls init` makes a new pair"
 
 static enum ksk_err
 read_all(int fd, struct ksk_buf *buf)

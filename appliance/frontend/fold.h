@@ -28,6 +28,8 @@
 		"the client's certificate is not valid yet") \
 	X(KSK_FOLD_DATES, WARN, "handshake-refused", "bad-dates", \
 		"the client's certificate has dates that can't be read") \
+	X(KSK_FOLD_KIND, WARN, "handshake-refused", "key-kind", \
+		"the client's key is weak, or of a kind that is not used") \
 	X(KSK_FOLD_NO_CERTIFICATE, WARN, "handshake-refused", \
 		"no-certificate", "the client shows no certificate") \
 	X(KSK_FOLD_ALPN, WARN, "handshake-refused", "alpn", \

@@ -6,6 +6,7 @@
 
 #include "appliance/frontend/identity.h"
 #include "protocol/msg.h"
+#include "protocol/tls_key.h"
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -44,6 +45,8 @@ judge(struct ksk_tls_hello *hello, X509 *certificate)
 		return KSK_FOLD_NO_PINS;
 	if (!ksk_pins_has(hello->pins, hello->pin))
 		return KSK_FOLD_PIN;
+	if (!ksk_tls_key_is_usable(X509_get0_pubkey(certificate)))
+		return KSK_FOLD_KIND;
 	return ksk_identity_dates(certificate);
 }
 
@@ -59,6 +62,8 @@ verify_code(enum ksk_fold_reason reason)
 		return X509_V_ERR_CERT_NOT_YET_VALID;
 	case KSK_FOLD_DATES:
 		return X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
+	case KSK_FOLD_KIND:
+		return X509_V_ERR_EE_KEY_TOO_SMALL;
 	case KSK_FOLD_NO_PINS:
 		return X509_V_ERR_UNSPECIFIED;
 	default:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tls - who may speak with us: TLS 1.3, ALPN ksk/1, both sides with a
- * certificate. A client is let in if its key is in the list of pins and its
- * certificate's dates hold; issuer, names, usages are not looked at. No
+ * certificate. A client is let in if its key is in the list of pins and of a
+ * kind that is used, and its certificate's dates hold; issuer, names, usages are not looked at. No
  * tickets, no resumption, no early data: every connection proves the key
  * anew (PROTOCOL.md 1).
  * Tests: tests/integration/test_frontend.py

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TLS_MAX_LEN (64u * 1024u)
-
 void
 ksk_settings_init(struct ksk_settings *s)
 {
@@ -111,9 +109,9 @@ static enum ksk_exit
 load_tls(struct ksk_settings *s, struct ksk_fault *fault)
 {
 	const struct ksk_file key = {
-		s->config.tls_key, "TLS key", true, TLS_MAX_LEN};
+		s->config.tls_key, "TLS key", true, KSK_TLS_FILE_MAX};
 	const struct ksk_file certificate = {s->config.tls_certificate,
-		"TLS certificate", false, TLS_MAX_LEN};
+		"TLS certificate", false, KSK_TLS_FILE_MAX};
 	const struct ksk_file *missing = &key;
 	enum ksk_err err;
 

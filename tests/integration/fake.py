@@ -59,12 +59,14 @@ class Key:
         return head + self.sign(message)
 
 
-def certificate(folder, name, past=False):
+def certificate(folder, name, past=False, bits=None):
     """-> (certificate, key, pin). past: its dates are over; nobody checks the
-    signature of a certificate on itself."""
+    signature of a certificate on itself. bits: of an RSA key."""
     base = os.path.join(folder, name)
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-            "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+    kind = (f"rsa:{bits}",) if bits else \
+        ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+    argv = ["openssl", "req", "-x509", "-newkey", *kind, "-nodes", "-subj",
+            f"/CN={name}",
             "-days", "30", "-keyout", base + ".key", "-out", base + ".crt"]
     ap.sh(*argv)
     der = ap.sh("openssl", "pkey", "-in", base + ".key", "-pubout",
@@ -134,10 +136,12 @@ class Server:
     """Each connection is given to self.serve(connection)."""
 
     def __init__(self, folder, name="server", trust=None, alpn="ksk/1",
-                 version=None, past=False):
+                 version=None, past=False, bits=None):
         self.certificate, self.key, self.pin = certificate(
-            folder, name, past)
+            folder, name, past, bits)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if bits:  # however weak
+            self.context.set_ciphers("ALL:@SECLEVEL=0")
         self.context.minimum_version = version or ssl.TLSVersion.TLSv1_3
         self.context.maximum_version = version or ssl.TLSVersion.TLSv1_3
         self.context.load_cert_chain(self.certificate, self.key)

@@ -323,8 +323,10 @@ class Client:
     """A TLS connection, made as PROTOCOL.md says unless told otherwise."""
 
     def __init__(self, frontend, identity, alpn=("ksk/1",), version=None,
-                 source=None, rcvbuf=None, timeout=SOON):
+                 source=None, rcvbuf=None, timeout=SOON, ciphers=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if ciphers:
+            context.set_ciphers(ciphers)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         if version is not None:
@@ -641,6 +643,27 @@ class Identities(Case):
                         self.assertEqual(pin, one.pin)
                     self.refused(f, other, "certificate unknown",
                                  "pin-unknown")
+
+    def test_weak_keys(self):
+        """Pinned or not: whoever can compute the key is the client."""
+        for kind, used in ((("rsa", "rsa_keygen_bits:1024"), False),
+                           (("rsa", "rsa_keygen_bits:2048"), True),
+                           (("ec", "ec_paramgen_curve:P-384"), True)):
+            with self.subTest(kind):
+                one = Identity(self.folder, "kind", "/CN=kind")
+                subprocess.run(
+                    ["openssl", "req", "-x509", "-newkey", kind[0],
+                     "-pkeyopt", kind[1], "-nodes", "-subj", "/CN=kind",
+                     "-days", "30", "-keyout", one.key, "-out", one.cert],
+                    check=True, capture_output=True)
+                one.pin = pin_of(one.cert)
+                lax = {"ciphers": "ALL:@SECLEVEL=0"}
+                with self.frontend(pins=[one.pin]) as f:
+                    if used:
+                        with Client(f, one, **lax) as c:
+                            self.exchange(f, c)
+                    else:
+                        self.refused(f, one, "", "key-kind", **lax)
 
     def make(self, name, subject, extensions):
         out = Identity(self.folder, name, subject)

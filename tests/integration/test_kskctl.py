@@ -739,6 +739,32 @@ class Connections(Case):
         done = self.sign(code=UNREACHABLE)
         self.assertIn("has expired (valid from", done.err)
 
+    def test_weak_keys(self):
+        """On either side: a key is all that a peer is known by."""
+        self.enroll()
+        for kind in (("rsa", "rsa_keygen_bits:1024"),
+                     ("ec", "ec_paramgen_curve:secp256k1")):
+            ap.sh("openssl", "req", "-x509", "-newkey", kind[0], "-pkeyopt",
+                  kind[1], "-nodes", "-subj", "/CN=x", "-days", "30",
+                  "-keyout", self.at("client/weak.key"), "-out",
+                  self.at("client/weak.crt"))
+            os.chmod(self.at("client/weak.key"), 0o600)
+            text = self.read(self.profile).replace("kskctl.", "weak.")
+            self.write("client/weak.yaml", text)
+            done = self.run_ctl("status", code=BAD_INPUT,
+                                profile=self.at("client/weak.yaml"))
+            self.assertIn("weak.key: a key of a kind", done.err)
+        self.assertEqual(self.server.connections, 0)
+        server = fake.Server(self.dir, "weak", bits=1024)
+        self.addCleanup(server.close)
+        server.serve = self.fake.serve
+        self.run_ctl("enroll", "--dir", self.at("w"), "--appliance",
+                     server.address, "--server-pin", server.pin)
+        done = self.run_ctl("status", code=UNREACHABLE,
+                            profile=self.at("w/kskctl.yaml"))
+        self.assertIn("its key is of a kind", done.err)
+        self.assertEqual(self.fake.requests, [])
+
     def test_tls_1_2_and_other_alpn(self):
         for more, piece in (({"version": ssl.TLSVersion.TLSv1_2},
                              "protocol version"),

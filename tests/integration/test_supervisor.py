@@ -921,10 +921,42 @@ class Misconfiguration(Case):
         os.unlink(self.h.path("etc/tls.key"))
         self.check(5, "TLS key", "does not exist", "kskadm tls init")
 
+    def test_long_certificate(self):
+        """What the frontend would not read is not called in order."""
+        with open(self.h.path("etc/tls.crt"), "a", encoding="ascii") as f:
+            f.write("x" * 40000)
+        self.check(5, "tls.crt is longer than")
+
     def test_key_of_another_certificate(self):
         self.h.make_tls("other")
         os.rename(self.h.path("etc/other.key"), self.h.path("etc/tls.key"))
         self.check(5, "is not the key of certificate")
+
+    def test_keys_that_tls_can_not_use(self):
+        """They load, and then no handshake would succeed."""
+        dsa = self.h.path("dsa")
+        sh("openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt",
+           "dsa_paramgen_bits:1024", "-out", dsa)
+        for kind in (("rsa:1024",), ("dsa:" + dsa,),
+                     ("ec", "-pkeyopt", "ec_paramgen_curve:secp256k1")):
+            sh("openssl", "req", "-x509", "-newkey", *kind, "-nodes",
+               "-subj", "/CN=test", "-keyout", self.h.path("etc/tls.key"),
+               "-out", self.h.path("etc/tls.crt"))
+            self.check(5, "TLS key", "P-256", "kskadm tls init")
+
+    def test_certificate_with_a_weak_signature(self):
+        """OpenSSL would make no context with it; -n says so too."""
+        self.h.make_tls("ca")
+        csr, key = self.h.path("etc/csr"), self.h.path("etc/tls.key")
+        sh("openssl", "req", "-new", "-key", key, "-subj", "/CN=leaf",
+           "-out", csr)
+        argv = ["openssl", "x509", "-req", "-in", csr, "-CA",
+                self.h.path("etc/ca.crt"), "-CAkey", self.h.path("etc/ca.key"),
+                "-CAcreateserial", "-out", self.h.path("etc/tls.crt")]
+        sh(*argv, "-sha1")
+        self.check(5, "too weak", f"openssl req -x509 -key {key} -subj")
+        sh(*argv, "-sha256")
+        self.assertEqual(self.h.run("-n").returncode, 0)
 
     def test_encrypted_key(self):
         sh("openssl", "ec", "-in", self.h.path("etc/tls.key"), "-aes128",
@@ -939,7 +971,8 @@ class Misconfiguration(Case):
            "-out", csr)
         sh("openssl", "x509", "-req", "-in", csr, "-signkey", key,
            "-days", "-1", "-out", self.h.path("etc/tls.crt"))
-        self.check(5, "is not valid after", "kskadm tls init")
+        self.check(5, "is not valid after",
+                   f"openssl req -x509 -key {key} -subj")
 
     def test_wrong_owner(self):
         self.h.write("etc/accept", "a word\n")
