@@ -4,6 +4,7 @@
  */
 #include "client/ask.h"
 
+#include "client/clock.h"
 #include "client/output.h"
 #include "protocol/frame.h"
 
@@ -21,6 +22,7 @@ struct round {
 	struct ksk_buf out;
 	size_t sent;
 	struct ksk_buf in; /* one frame, and what follows it */
+	uint64_t begin_ms; /* when something began to come, 0 = nothing did */
 };
 
 /* ---- out ---- */
@@ -167,10 +169,25 @@ take_frames(struct round *r, struct ksk_fault *fault)
 	}
 }
 
+/* What has begun to come is whole within the time, as PROTOCOL.md 1 demands it
+ * of a client: who gives a byte now and then, inside a frame or inside a record
+ * of TLS, does not hold a script for ever. */
+static enum ksk_step
+wait_for_more(struct round *r, struct ksk_fault *fault)
+{
+	const enum ksk_step step = ksk_connection_wait(r->session->connection,
+		r->sent < r->out.len, r->begin_ms, fault);
+
+	if (r->begin_ms == 0)
+		r->begin_ms = ksk_ctl_now_ms();
+	return step;
+}
+
 static enum ksk_step
 talk(struct round *r, struct ksk_fault *fault)
 {
 	while (r->answered < r->count) {
+		const size_t answered = r->answered, sent = r->sent;
 		size_t before = r->in.len;
 		enum ksk_step step;
 
@@ -179,10 +196,11 @@ talk(struct round *r, struct ksk_fault *fault)
 			r->session->connection, &r->in, fault);
 		if (step == KSK_STEP_DONE)
 			step = take_frames(r, fault);
+		if (r->answered > answered || (r->sent > sent && before == 0))
+			r->begin_ms = 0;
 		if (step == KSK_STEP_DONE && r->in.len == before &&
 			r->answered < r->count)
-			step = ksk_connection_wait(r->session->connection,
-				r->sent < r->out.len, fault);
+			step = wait_for_more(r, fault);
 		if (step != KSK_STEP_DONE)
 			return step;
 	}

@@ -183,24 +183,38 @@ explain(struct ksk_connection *c, int error, int sys, struct ksk_fault *fault)
 /* ---- the connection ---- */
 
 static enum ksk_step
-wait_for(struct ksk_connection *c, short events, struct ksk_fault *fault)
+wait_for(struct ksk_connection *c, short events, unsigned ms,
+	struct ksk_fault *fault)
 {
 	struct pollfd fd = {.fd = c->fd, .events = events};
 	int n;
 
 	do {
-		n = poll(&fd, 1, (int)c->timeout_ms);
+		n = poll(&fd, 1, (int)ms);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0 && ms > 0)
 		return KSK_STEP_DONE;
 	ksk_fault_set(fault, "%s: no answer within %u s", c->endpoint->address,
 		c->timeout_ms / 1000);
 	return KSK_STEP_NEXT;
 }
 
+/* What is left of the time from begin_ms on. */
+static unsigned
+left_ms(const struct ksk_connection *c, uint64_t begin_ms)
+{
+	const uint64_t passed_ms = ksk_ctl_now_ms() - begin_ms;
+
+	return passed_ms < c->timeout_ms ? c->timeout_ms - (unsigned)passed_ms
+					 : 0;
+}
+
+/* The time is for the whole: who gives a byte now and then buys none. */
 static enum ksk_step
 shake_hands(struct ksk_connection *c, struct ksk_fault *fault)
 {
+	const uint64_t begin_ms = ksk_ctl_now_ms();
+
 	for (;;) {
 		enum ksk_step step;
 		int error, sys, n;
@@ -213,9 +227,10 @@ shake_hands(struct ksk_connection *c, struct ksk_fault *fault)
 			return KSK_STEP_DONE;
 		error = SSL_get_error(c->ssl, n);
 		if (error == SSL_ERROR_WANT_READ)
-			step = wait_for(c, POLLIN, fault);
+			step = wait_for(c, POLLIN, left_ms(c, begin_ms), fault);
 		else if (error == SSL_ERROR_WANT_WRITE)
-			step = wait_for(c, POLLOUT, fault);
+			step = wait_for(
+				c, POLLOUT, left_ms(c, begin_ms), fault);
 		else
 			return explain(c, error, sys, fault);
 		if (step != KSK_STEP_DONE)
@@ -322,13 +337,14 @@ ksk_connection_read(
 }
 
 enum ksk_step
-ksk_connection_wait(
-	struct ksk_connection *c, bool writing, struct ksk_fault *fault)
+ksk_connection_wait(struct ksk_connection *c, bool writing, uint64_t begin_ms,
+	struct ksk_fault *fault)
 {
 	if (SSL_pending(c->ssl) > 0)
 		return KSK_STEP_DONE;
 	return wait_for(c,
-		writing && !c->write_lost ? POLLIN | POLLOUT : POLLIN, fault);
+		writing && !c->write_lost ? POLLIN | POLLOUT : POLLIN,
+		begin_ms == 0 ? c->timeout_ms : left_ms(c, begin_ms), fault);
 }
 
 void

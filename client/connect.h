@@ -59,10 +59,11 @@ KSK_MUST_USE enum ksk_step ksk_connection_read(
 
 /*
  * Waits until something can be read, or written if writing.
+ * begin_ms: when the time began (ksk_ctl_now_ms), 0 = now.
  * Returns DONE, or NEXT with fault when the time is up.
  */
 KSK_MUST_USE enum ksk_step ksk_connection_wait(
-	struct ksk_connection *connection, bool writing,
+	struct ksk_connection *connection, bool writing, uint64_t begin_ms,
 	struct ksk_fault *fault);
 
 /* Says goodbye without waiting, frees; accepts NULL, sets to NULL. */

@@ -936,6 +936,40 @@ class Connections(Case):
         self.assertIn("no answer within 1 s", done.err)
         self.assertLess(time.monotonic() - begin, 5 * ap.SLOW)
 
+    def test_dripping(self):
+        """A byte now and then buys no time, wherever it stands."""
+        def drip(raw):
+            while True:
+                time.sleep(0.3)
+                raw.sendall(b"\x02")
+
+        def drip_hello(raw):
+            raw.recv(4096)
+            raw.sendall(b"\x16\x03\x03\x40\x00")
+            drip(raw)
+
+        def drip_record(connection):
+            connection.receive()
+            raw = socket.socket(fileno=os.dup(connection.sock.fileno()))
+            with raw:
+                raw.sendall(b"\x17\x03\x03\x40\x00")
+                drip(raw)
+
+        def drip_frame(connection):
+            connection.receive()
+            connection.send_raw(struct.pack("!I", 60000))
+            drip(connection.sock)
+        self.enroll()
+        for hello, serve in ((drip_hello, None), (None, drip_record),
+                             (None, drip_frame)):
+            self.server.before_handshake = hello
+            self.server.serve = serve
+            begin = time.monotonic()
+            done = self.run_ctl("status", "--timeout", "1", "--tries", "1",
+                                code=UNREACHABLE)
+            self.assertIn("no answer within 1 s", done.err)
+            self.assertLess(time.monotonic() - begin, 5 * ap.SLOW)
+
     def test_nobody_listens(self):
         self.enroll()
         self.server.close()
