@@ -122,7 +122,21 @@ add_endpoint(struct enroll *e, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
-/* A new profile with a new key beside it. */
+static enum ksk_err
+keep_identity(struct enroll *e, struct ksk_fault *fault)
+{
+	struct ksk_identity identity = {0};
+	enum ksk_err err = ksk_identity_load(&e->profile, &identity, fault);
+
+	if (err != KSK_OK)
+		return err;
+	memcpy(e->pin, identity.pin, KSK_PIN_LEN);
+	ksk_identity_wipe(&identity);
+	return KSK_OK;
+}
+
+/* A new profile with a new key beside it, or with one that an enrolment left
+ * which was cut off. */
 static enum ksk_err
 begin_profile(struct enroll *e, const char *path, struct ksk_fault *fault)
 {
@@ -137,20 +151,8 @@ begin_profile(struct enroll *e, const char *path, struct ksk_fault *fault)
 	(void)snprintf(profile->path, sizeof(profile->path), "%s", path);
 	ksk_profile_file(profile, profile->key, key);
 	ksk_profile_file(profile, profile->certificate, cert);
-	return ksk_enroll_key(key, cert, e->name, e->pin, fault);
-}
-
-static enum ksk_err
-keep_identity(struct enroll *e, struct ksk_fault *fault)
-{
-	struct ksk_identity identity = {0};
-	enum ksk_err err = ksk_identity_load(&e->profile, &identity, fault);
-
-	if (err != KSK_OK)
-		return err;
-	memcpy(e->pin, identity.pin, KSK_PIN_LEN);
-	ksk_identity_wipe(&identity);
-	return KSK_OK;
+	err = ksk_enroll_key(key, cert, e->name, e->pin, fault);
+	return err == KSK_ERR_AMBIGUOUS ? keep_identity(e, fault) : err;
 }
 
 static enum ksk_err

@@ -154,7 +154,9 @@ load(const struct ksk_ctl *ctl, struct ksk_profile *profile,
 	if ((err = ksk_profile_path(ctl, path, fault)) != KSK_OK ||
 		(err = ksk_profile_load(path, profile, fault)) != KSK_OK)
 		return err;
-	return ksk_identity_load(profile, identity, fault);
+	err = ksk_identity_load(profile, identity, fault);
+	/* A profile that is there is no reason to make one. */
+	return err == KSK_ERR_NOT_FOUND ? KSK_ERR_BAD_INPUT : err;
 }
 
 static enum ksk_ctl_exit

@@ -118,10 +118,29 @@ class Enroll(Case):
             self.assertIn(pin, text)
         # A profile that is gone does not make a key that is there go too.
         os.unlink(self.profile)
+        pin = json.loads(self.enroll("--json").out)["pin"]
+        self.assertEqual(pin, self.pin_of(self.at("client/kskctl.key")))
+        self.assertEqual(self.read(self.at("client/kskctl.key")), key)
+        self.sign()
+        # One that can't be used is not replaced either.
+        os.unlink(self.profile)
+        self.write("client/kskctl.crt", self.read(other.certificate))
         done = self.enroll(code=BAD_INPUT)
-        self.assertIn("File exists", done.err)
+        self.assertIn("is not the certificate of the key", done.err)
         self.assertEqual(self.read(self.at("client/kskctl.key")), key)
         self.assertFalse(os.path.exists(self.profile))
+
+    def pin_of(self, key):
+        der = ap.sh("openssl", "pkey", "-in", key, "-pubout", "-outform",
+                    "DER").stdout
+        return fake.hashlib.sha256(der).hexdigest()
+
+    def test_missing_certificate(self):
+        self.enroll()
+        os.unlink(self.at("client/kskctl.crt"))
+        done = self.run_ctl("status", code=BAD_INPUT)
+        self.assertIn("kskctl.crt", done.err)
+        self.assertNotIn("makes a profile", done.err)
 
     def test_no_trust_on_first_use(self):
         done = self.run_ctl("enroll", "--appliance", self.server.address,
