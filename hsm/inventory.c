@@ -10,6 +10,9 @@
 /* RSA-8192 in bytes: what is larger does not fit a DNSKEY anyway. */
 #define NUMBER_MAX 1024u
 
+/* Mechanisms that one key allows; a longer list sets no limit. */
+#define ALLOWED_MAX 256u
+
 static const struct {
 	enum ksk_key_kind kind;
 	uint8_t algorithm;
@@ -84,12 +87,35 @@ read_told(const struct ksk_token *t, CK_OBJECT_HANDLE object,
 	return r;
 }
 
+/* A token that does not tell, or tells nothing, sets no limit. */
+static unsigned
+read_allowed(const struct ksk_token *t, CK_OBJECT_HANDLE object)
+{
+	CK_MECHANISM_TYPE list[ALLOWED_MAX];
+	struct ksk_fault none = {""};
+	unsigned allowed = 0;
+	size_t len = 0;
+
+	if (ksk_p11_attribute(t, object, CKA_ALLOWED_MECHANISMS, list,
+		    sizeof(list), &len, &none) != KSK_OK ||
+		len < sizeof(list[0]))
+		return KSK_MECHANISM_ANY;
+	for (size_t i = 0; i < len / sizeof(list[0]); i++) {
+		for (unsigned k = 0; k < KSK_MECHANISM_COUNT; k++) {
+			if (ksk_mechanisms[k].type == list[i])
+				allowed |= 1u << k;
+		}
+	}
+	return allowed;
+}
+
 static enum ksk_err
 read_usage(const struct ksk_token *t, struct ksk_object *o,
 	struct ksk_fault *fault)
 {
 	enum ksk_err r;
 
+	o->allowed = read_allowed(t, o->handle);
 	if ((r = read_told(t, o->handle, CKA_EXTRACTABLE, &o->extractable,
 		     fault)) != KSK_OK ||
 		(r = read_told(t, o->handle, CKA_SENSITIVE, &o->sensitive,
@@ -148,8 +174,12 @@ read_point(const struct ksk_token *t, struct ksk_object *o,
 		return r;
 	algorithm = ksk_curve_algorithm(ksk_span_of(params, params_len));
 	o->kind = ksk_kind_of(algorithm);
-	if (o->kind == KSK_KIND_OTHER)
+	if (o->kind == KSK_KIND_OTHER) {
+		(void)snprintf(o->odd, sizeof(o->odd),
+			"its curve is none that DNSSEC uses, or not named by "
+			"its OID");
 		return KSK_OK;
+	}
 	if (ksk_point_to_dns(algorithm, ksk_span_of(point, point_len), &field,
 		    &why) == KSK_OK)
 		o->field_len = field.len;
@@ -191,8 +221,12 @@ read_object(const struct ksk_token *t, struct ksk_object *o,
 		(r = optional(t, o->handle, CKA_KEY_TYPE, &type, sizeof(type),
 			 &len, fault)) != KSK_OK)
 		return r;
+	(void)snprintf(o->odd, sizeof(o->odd),
+		"its key type is none that DNSSEC uses");
 	if (len != sizeof(type))
 		return KSK_OK;
+	if (type == CKK_RSA || type == CKK_EC || type == CKK_EC_EDWARDS)
+		o->odd[0] = '\0';
 	if (type == CKK_RSA)
 		r = read_rsa(t, o, fault);
 	else if (type == CKK_EC || type == CKK_EC_EDWARDS)
@@ -228,8 +262,12 @@ add_class(const struct ksk_token *t, CK_OBJECT_CLASS object_class,
 			.is_private = object_class == CKO_PRIVATE_KEY,
 		};
 		r = read_object(t, o, fault);
-		/* Certificates' keys, DH and whatever else lies about. */
-		if (r == KSK_OK && o->kind != KSK_KIND_OTHER)
+		/* Of what else lies about, a public key with a label may be
+		 * the one that somebody looks for, and asks why it is not
+		 * used. */
+		if (r == KSK_OK &&
+			(o->kind != KSK_KIND_OTHER ||
+				(!o->is_private && o->label[0] != '\0')))
 			inventory->count++;
 	}
 out:

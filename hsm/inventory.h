@@ -39,6 +39,7 @@ struct ksk_object {
 	char odd[120]; /* why a public key has no field, "" if it has */
 	/* private keys only */
 	enum ksk_told extractable, sensitive, signs, always_authenticate;
+	unsigned allowed; /* rows of ksk_mechanisms */
 };
 
 /* objects: owned, count of them. */
@@ -48,8 +49,8 @@ struct ksk_inventory {
 };
 
 /*
- * Reads all public and private key objects. Private ones are seen after the
- * login only.
+ * Reads all public and private key objects; of keys of no use only public ones
+ * with a label, odd says why. Private ones are seen after the login only.
  * out_inventory: owned, ksk_inventory_free.
  * KSK_ERR_TOKEN, KSK_ERR_NO_MEMORY, KSK_ERR_TOO_LARGE with fault.
  */

@@ -307,8 +307,8 @@ ksk_key_of(const struct ksk_inventory *inventory, const struct ksk_token *token,
 		make_plain(out_why);
 		return r;
 	}
-	key.mechanism = ksk_mechanism_find(
-		token->range, algorithm, bits, out_why, KSK_WHY_CAP);
+	key.mechanism = ksk_mechanism_find(token->range, private_half->allowed,
+		algorithm, bits, out_why, KSK_WHY_CAP);
 	if (key.mechanism == NULL)
 		return KSK_ERR_UNSUPPORTED;
 	key.handle = private_half->handle;

@@ -195,8 +195,8 @@ check_mechanism(const struct ksk_token *t, const struct ksk_keygen *w,
 {
 	char why[KSK_WHY_CAP] = "";
 
-	if (ksk_mechanism_find(
-		    t->range, w->algorithm, w->bits, why, sizeof(why)) != NULL)
+	if (ksk_mechanism_find(t->range, KSK_MECHANISM_ANY, w->algorithm,
+		    w->bits, why, sizeof(why)) != NULL)
 		return KSK_OK;
 	ksk_fault_set(fault, "%s", why);
 	return KSK_ERR_UNSUPPORTED;

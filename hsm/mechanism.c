@@ -20,7 +20,7 @@ const struct ksk_mechanism ksk_mechanisms[KSK_MECHANISM_COUNT] = {
 
 const struct ksk_mechanism *
 ksk_mechanism_find(const struct ksk_mechanism_range range[KSK_MECHANISM_COUNT],
-	uint8_t algorithm, size_t bits, char *why, size_t cap)
+	unsigned allowed, uint8_t algorithm, size_t bits, char *why, size_t cap)
 {
 	(void)snprintf(why, cap, "the token has no mechanism for algorithm %u",
 		(unsigned)algorithm);
@@ -29,6 +29,14 @@ ksk_mechanism_find(const struct ksk_mechanism_range range[KSK_MECHANISM_COUNT],
 
 		if (ksk_mechanisms[i].algorithm != algorithm || !r->signs)
 			continue;
+		if ((allowed & (1u << i)) == 0) {
+			(void)snprintf(why, cap,
+				"the private key may not be used with what "
+				"signs algorithm %u on this token "
+				"(CKA_ALLOWED_MECHANISMS)",
+				(unsigned)algorithm);
+			continue;
+		}
 		if (bits != 0 &&
 			((r->min != 0 && bits < r->min) ||
 				(r->max != 0 && bits > r->max))) {

@@ -22,6 +22,10 @@ struct ksk_mechanism {
 #define KSK_MECHANISM_COUNT 10u
 extern const struct ksk_mechanism ksk_mechanisms[KSK_MECHANISM_COUNT];
 
+/* A key may limit the rows (CKA_ALLOWED_MECHANISMS): a bit for each that it
+ * allows. */
+#define KSK_MECHANISM_ANY (~0u)
+
 /* What a token says about the mechanism of the same row. */
 struct ksk_mechanism_range {
 	bool signs;
@@ -30,12 +34,15 @@ struct ksk_mechanism_range {
 
 /*
  * Finds the row for a key.
+ * allowed: KSK_MECHANISM_ANY, or the rows that the key allows.
  * bits: of an RSA modulus; 0 for other keys, which have but one size.
  * why: out, room for cap bytes, what is missing, when there is none.
- * Returns NULL if the token has no mechanism, or not for that size.
+ * Returns NULL if the token has no mechanism, or not for that size, or the key
+ * allows none.
  */
 const struct ksk_mechanism *ksk_mechanism_find(
 	const struct ksk_mechanism_range range[KSK_MECHANISM_COUNT],
-	uint8_t algorithm, size_t bits, char *why, size_t cap);
+	unsigned allowed, uint8_t algorithm, size_t bits, char *why,
+	size_t cap);
 
 #endif

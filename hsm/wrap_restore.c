@@ -195,7 +195,8 @@ describe(const struct restore *x, CK_OBJECT_HANDLE private, struct ksk_key *out,
 			? (bits + 7) / 8
 			: ksk_signature_len(dnskey.algorithm),
 		.mechanism = ksk_mechanism_find(x->token->range,
-			dnskey.algorithm, bits, why, sizeof(why)),
+			KSK_MECHANISM_ANY, dnskey.algorithm, bits, why,
+			sizeof(why)),
 	};
 	memcpy(out->dnskey, x->backup->dnskey.data, x->backup->dnskey.len);
 	if (out->mechanism != NULL)

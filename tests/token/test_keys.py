@@ -4,6 +4,7 @@
 a reason for each key that it does not take."""
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -197,11 +198,51 @@ class Keys(unittest.TestCase):
         self.refused(self.worker(key), key, "a", "not for signing",
                      "CKA_SIGN")
 
+    def test_allowed_mechanisms(self):
+        """The mechanism is one that the key allows; a key that allows none
+        has a reason before its first signature."""
+        def allow(*types):
+            return dict(ALLOWED_MECHANISMS=struct.pack(f"@{len(types)}L",
+                                                       *types))
+        rsa_pkcs, sha256_rsa, ecdsa, aes = 0x1, 0x40, 0x1041, 0x1082
+        with Session(self.store, "ksk") as t:
+            a = t.dnskey(t.generate(8, "a", b"\1",
+                                    private=allow(sha256_rsa))[0], 8)
+            b = t.dnskey(t.generate(8, "b", b"\2",
+                                    private=allow(aes, rsa_pkcs))[0], 8)
+            c = t.dnskey(t.generate(13, "c", b"\3",
+                                    private=allow(ecdsa))[0], 13)
+            d = t.dnskey(t.generate(13, "d", b"\4",
+                                    private=allow(rsa_pkcs, aes))[0], 13)
+        worker = self.worker(a, b, c, d)
+        for slot, key in enumerate((a, b, c)):
+            self.assertEqual(self.find(worker, key, slot=slot), (key, ""))
+            self.signs(worker, key, slot)
+        self.refused(worker, d, "d", "CKA_ALLOWED_MECHANISMS")
+
     def test_exponent(self):
         with Session(self.store, "ksk") as t:
             key = t.dnskey(t.generate(8, "a", b"\1", public=dict(
                 EXPONENT=b"\x01\x00\x00\x00\x01"))[0], 8)
         self.refused(self.worker(key), key, "a", "65537", "exponent")
+
+    def test_kinds_that_dnssec_has_not(self):
+        """A key of the label that is wanted, and why it is not used."""
+        curves = {"p521": bytes.fromhex("06052b81040023"),
+                  "k1": bytes.fromhex("06052b8104000a")}
+        with Session(self.store, "ksk") as t:
+            public, private = t.generate(13, "gone", b"\1")
+            key = t.dnskey(public, 13)
+            t.destroy(public)
+            t.destroy(private)
+            for label, params in curves.items():
+                t.generate(13, label, label.encode(),
+                           public=dict(EC_PARAMS=params))
+        worker = self.worker(key)
+        for label in curves:
+            self.refused(worker, key, label, "can't be read",
+                         "its curve is none that DNSSEC uses")
+        self.refused(worker, key, "gone", "not found")
 
     def test_not_found_names_what_is_there(self):
         with Session(self.store, "ksk") as t:
