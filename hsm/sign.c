@@ -78,6 +78,31 @@ init(struct ksk_token *token, const struct ksk_key *key)
 	return rv;
 }
 
+/* Answers that are about this key, not about the token: others sign on. */
+static bool
+is_about_key(CK_RV rv)
+{
+	switch (rv) {
+	case CKR_ACTION_PROHIBITED:
+	case CKR_KEY_FUNCTION_NOT_PERMITTED:
+	case CKR_KEY_SIZE_RANGE:
+	case CKR_KEY_TYPE_INCONSISTENT:
+	case CKR_MECHANISM_INVALID:
+	case CKR_MECHANISM_PARAM_INVALID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum ksk_err
+fail(struct ksk_fault *fault, const char *call, CK_RV rv)
+{
+	const enum ksk_err r = ksk_p11_fail(fault, call, rv);
+
+	return is_about_key(rv) ? KSK_ERR_UNSUPPORTED : r;
+}
+
 static enum ksk_err
 convert(const struct ksk_key *key, struct ksk_span signature,
 	struct ksk_buf *out, struct ksk_fault *fault)
@@ -108,13 +133,17 @@ ksk_sign(struct ksk_token *token, const struct ksk_key *key,
 		ksk_fault_set(fault, "hashing fails");
 		return r;
 	}
-	if ((rv = init(token, key)) != CKR_OK)
-		return ksk_p11_fail(fault, "C_SignInit", rv);
+	rv = init(token, key);
+	/* Said twice it is no bad moment; nothing was signed yet. */
+	if (is_about_key(rv))
+		rv = init(token, key);
+	if (rv != CKR_OK)
+		return fail(fault, "C_SignInit", rv);
 	/* Cryptoki's header knows no const. */
 	rv = token->module.f->C_Sign(token->session,
 		(CK_BYTE *)(uintptr_t)data.data, data.len, raw, &raw_len);
 	if (rv != CKR_OK)
-		return ksk_p11_fail(fault, "C_Sign", rv);
+		return fail(fault, "C_Sign", rv);
 	if (raw_len > sizeof(raw))
 		return ksk_p11_fail(fault, "C_Sign", CKR_GENERAL_ERROR);
 	return convert(key, ksk_span_of(raw, raw_len), out, fault);

@@ -12,7 +12,8 @@
 /*
  * Signs.
  * bytes: borrowed, of any length. out: appended to on success only.
- * KSK_ERR_TOKEN with fault: the call and its CKR name.
+ * KSK_ERR_TOKEN with fault: the call and its CKR name. KSK_ERR_UNSUPPORTED with
+ * fault: the same, but the token is in order and only this key does not sign.
  * KSK_ERR_MALFORMED with fault: the token's signature has a form that can't be
  * turned into DNS form. KSK_ERR_CRYPTO: hashing failed. KSK_ERR_NO_ROOM.
  */

@@ -23,6 +23,9 @@
  * and has at most two packets open, so this never passes in practice. */
 #define SEND_WAIT_MS 5000
 
+/* So many times in a row a key does not sign, then it may be the session. */
+#define UNSIGNED_MAX 16u
+
 /* A key that was found and may be used; there is no slot for any other. */
 struct ksk_worker_slot {
 	struct ksk_name zone;
@@ -314,12 +317,20 @@ sign_one(struct ksk_worker *w, const struct ksk_lnk_job *job,
 		return KSK_OK;
 	r = ksk_sign(
 		w->token, &slot->key, ksk_buf_span(&w->tbs), signature, fault);
+	if (r == KSK_ERR_UNSUPPORTED && ++w->unsigned_count < UNSIGNED_MAX) {
+		(void)snprintf(out->why, sizeof(out->why),
+			"the token does not sign with this key (%.200s)",
+			fault->text);
+		fault->text[0] = '\0';
+		return KSK_OK;
+	}
 	if (r != KSK_OK) {
 		out->outcome = KSK_JOB_FAILED;
 		(void)snprintf(
 			out->why, sizeof(out->why), "%.390s", fault->text);
 		return KSK_ERR_TOKEN;
 	}
+	w->unsigned_count = 0;
 	out->outcome = KSK_JOB_DONE;
 	out->signature = ksk_buf_span(signature);
 	return KSK_OK;

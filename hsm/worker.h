@@ -28,6 +28,7 @@ struct ksk_worker {
 	struct ksk_keymap prepared_keymap; /* owned */
 	struct ksk_worker_slot **slots;    /* owned, slot_count; may be NULL */
 	size_t slot_count, slot_used;      /* length; not NULL */
+	unsigned unsigned_count;           /* keys in a row that did not sign */
 	bool has_audit; /* the audit key was looked up on this link */
 	struct ksk_key audit;
 	struct ksk_buf in;  /* KSK_PACKET_MAX, owned */

@@ -69,13 +69,18 @@ ksk_worker_on_attest(
 		return send(w, ksk_lnk_attested_write(&done, &w->out), KSK_OK);
 	}
 	r = ksk_audit_sign(w->token, &w->audit, &what, &signature, fault);
-	done.outcome = r == KSK_OK ? KSK_JOB_DONE : KSK_JOB_FAILED;
+	if (r == KSK_OK)
+		done.outcome = KSK_JOB_DONE;
+	else if (r != KSK_ERR_UNSUPPORTED)
+		done.outcome = KSK_JOB_FAILED;
 	done.signature = ksk_buf_span(&signature);
 	if (r != KSK_OK)
 		(void)snprintf(
 			done.why, sizeof(done.why), "%.390s", fault->text);
+	if (done.outcome == KSK_JOB_REFUSED)
+		fault->text[0] = '\0'; /* the worker stays */
 	return send(w, ksk_lnk_attested_write(&done, &w->out),
-		r == KSK_OK ? KSK_OK : KSK_ERR_TOKEN);
+		done.outcome != KSK_JOB_FAILED ? KSK_OK : KSK_ERR_TOKEN);
 }
 
 enum ksk_err

@@ -244,7 +244,8 @@ struct ksk_lnk_job {
 /* outcome of a job */
 enum ksk_job_outcome {
 	KSK_JOB_DONE = 0,    /* signature holds it */
-	KSK_JOB_REFUSED = 1, /* the keymap or the job's form forbids it */
+	KSK_JOB_REFUSED = 1, /* the keymap, the job's form or the token forbids
+				it to this key */
 	KSK_JOB_FAILED = 2,  /* the token could not; the worker leaves */
 };
 

@@ -131,6 +131,7 @@ act(struct fault_call *call, const struct fault_rule *rule, uint64_t serial)
 	case FAULT_SHORT:
 	case FAULT_DER:
 	case FAULT_OTHER_KEY:
+	case FAULT_REFUSE_KEY:
 		call->bend = rule;
 		break;
 	}

@@ -86,7 +86,8 @@ enum fault_action {
 	FAULT_SHORT, /* leave out the last `value` bytes */
 	FAULT_DER,   /* ECDSA: SEQUENCE of two INTEGERs for r || s */
 	/* at C_SignInit: */
-	FAULT_OTHER_KEY, /* sign with the private key labelled `label` */
+	FAULT_OTHER_KEY,  /* sign with the private key labelled `label` */
+	FAULT_REFUSE_KEY, /* answer `value` for the key labelled `label` */
 };
 
 typedef _Atomic uint64_t fault_word;

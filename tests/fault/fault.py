@@ -90,7 +90,7 @@ Control = _structure("Control", "magic", "version", "size", *STATES,
 
 MAGIC, VERSION = int.from_bytes(b"kskfault", "little"), 1
 (FAIL, DELAY, HANG, ABORT, SEGV, EXIT, FLIP, SHORT, DER,
- OTHER_KEY) = range(1, 11)
+ OTHER_KEY, REFUSE_KEY) = range(1, 12)
 RECOVER = {"session": 0, "initialize": 1, "process": 2}
 SERIAL = {None: 0, "empty": 1, "zero": 2}
 QUIRK = {"hide": 1, "empty": 2, True: 3, False: 4, "raw": 5}
@@ -222,6 +222,11 @@ class Fault:
         """Signs with the private key of that label instead; if there is
         none, C_SignInit answers CKR_KEY_HANDLE_INVALID."""
         return self._rule("C_SignInit", OTHER_KEY, label=label, **when)
+
+    def refuse_key(self, label, rv, **when):
+        """C_SignInit answers rv for the key of that label."""
+        return self._rule("C_SignInit", REFUSE_KEY, constant(rv), label=label,
+                          **when)
 
     def cancel_all(self):
         for record in self.c.rule:

@@ -43,6 +43,9 @@ own_C_SignInit(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE o)
 		return CKR_MECHANISM_INVALID;
 	if (m != NULL && e != NULL)
 		e->mechanism = m->mechanism;
+	if (bend != NULL && bend->action == FAULT_REFUSE_KEY &&
+		fault_has_label(s, o, bend->label))
+		return bend->value;
 	if (bend != NULL && bend->action == FAULT_OTHER_KEY) {
 		rv = find_private(s, bend->label, &o);
 		if (rv != CKR_OK)

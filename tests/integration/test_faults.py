@@ -273,6 +273,35 @@ class Crash(Case):
         self.back()
 
 
+# ---- one key that does not sign ----
+
+class OneKey(unittest.TestCase):
+    def test_the_others_sign_on(self):
+        """What a token does not let one key do is no failure of the token:
+        its workers stay, and other zones' answers come."""
+        with Faulty(zones=2, start=True) as f:
+            f.wait_workers()
+            zone, ksks, providers, *_ = f.a.zones[1]
+            zsks = [z for keys in providers.values() for z in keys]
+            workers = set(f.workers())
+            with f.fault.refuse_key("ksk-1", "CKR_KEY_FUNCTION_NOT_PERMITTED"):
+                for _ in range(5):
+                    with f.a.peer() as peer:
+                        reply = f.a.sign(peer, zone, zsks)
+                    self.assertEqual(reply[2], ap.NOT_READY, reply)
+                    self.assertIn("CKR_KEY_FUNCTION_NOT_PERMITTED", reply[5])
+                    self.assertEqual(f.sign()[0][2], ap.DONE)
+            self.assertEqual(set(f.workers()), workers)
+            with f.a.peer() as peer:
+                reply = f.a.sign(peer, zone, zsks)
+            self.assertEqual(reply[2], ap.DONE, reply)
+            # Where no key signs, a new worker is a remedy.
+            with f.fault.fail("C_SignInit", "CKR_MECHANISM_INVALID"):
+                f.ask_for(2.0)
+            f.until_signed()
+            self.assertTrue(workers - set(f.workers()))
+
+
 # ---- the token goes and comes back ----
 
 class Loss(Case):

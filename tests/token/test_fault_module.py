@@ -797,6 +797,14 @@ class Signatures(FaultCase):
             self.refused("CKR_KEY_HANDLE_INVALID", token.sign, self.one)
         self.assertTrue(self.verifies(token.sign(self.one)))
 
+    def test_refuse_key(self):
+        token = self.open()
+        two = self.private(token, "two")
+        with self.f.refuse_key("two", "CKR_KEY_FUNCTION_NOT_PERMITTED"):
+            self.refused("CKR_KEY_FUNCTION_NOT_PERMITTED", token.sign, two)
+            self.assertTrue(self.verifies(token.sign(self.one)))
+        self.assertTrue(self.verifies(token.sign(two), self.other))
+
 
 class Loading(FaultCase):
     def refuses(self):
