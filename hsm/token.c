@@ -130,7 +130,8 @@ uri_trouble(P11KitUri *uri)
 	CK_ULONG attributes = 0;
 
 	if (p11_kit_uri_any_unrecognized(uri) != 0)
-		return "it has an attribute that is not known here";
+		return "it has an attribute that is not known here, or that "
+		       "is too long";
 	if (p11_kit_uri_get_pin_value(uri) != NULL ||
 		p11_kit_uri_get_pin_source(uri) != NULL)
 		return "it holds a PIN or its source: use pin: in kskd.yaml";

@@ -100,16 +100,27 @@ KSK_MUST_USE enum ksk_err ksk_token_login(struct ksk_token *token,
 KSK_MUST_USE enum ksk_err ksk_token_random(struct ksk_token *token, void *out,
 	size_t len, struct ksk_fault *fault);
 
+/* All borrowed until the call returns. so_is_new: the SO PIN was made for
+ * this call, so that no token can have it already. */
+struct ksk_token_pins {
+	const struct ksk_pin *so_pin, *pin;
+	bool so_is_new;
+};
+
 /*
  * Initialises an empty token in a free slot: the URI's token label, SO PIN
- * and user PIN. The module must not be in use by this process; it is
- * finalised again before the call returns.
+ * and user PIN; or sets the PIN of a token of that label which has none yet.
+ * The module must not be in use by this process; it is finalised again before
+ * the call returns.
+ * out_begun: set to true before the token may get the new SO PIN, and back to
+ * false if it is certain that it did not: after true the SO PIN must not be
+ * lost, whatever comes back, and also if nothing does.
  * Errors as ksk_token_open; KSK_ERR_AMBIGUOUS with fault when a token of that
  * name exists already: nothing is overwritten. KSK_ERR_NOT_FOUND: no slot is
  * free.
  */
 KSK_MUST_USE enum ksk_err ksk_token_init(const struct ksk_token_choice *choice,
-	const struct ksk_pin *so_pin, const struct ksk_pin *pin,
+	const struct ksk_token_pins *pins, bool *out_begun,
 	struct ksk_fault *fault);
 
 #endif

@@ -143,6 +143,8 @@ ksk_apart_try(const struct ksk_config_token *token, struct ksk_config_user user,
 	status = wait_for(pid);
 	check_result(result);
 	code = result->code;
+	if (order->out_begun != NULL)
+		*order->out_begun = result->begun;
 	if (!result->done) {
 		ksk_fault_set(fault,
 			WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM

@@ -32,7 +32,7 @@ struct ksk_apart_key {
 
 /* What is to be done. All borrowed. */
 enum ksk_apart_what {
-	KSK_APART_TOKEN_INIT, /* pin, so_pin */
+	KSK_APART_TOKEN_INIT, /* pin, so_pin, so_is_new, out_begun */
 	KSK_APART_GENERATE,   /* pin, algorithm, bits, label, extractable */
 	KSK_APART_LIST,       /* pin, algorithm (10, or 0), label or "" */
 	/* hsm/wrap.h. file: what another of them wrote */
@@ -46,6 +46,8 @@ struct ksk_apart_order {
 	enum ksk_apart_what what;
 	struct ksk_pin *pin;
 	struct ksk_pin *so_pin;
+	bool so_is_new;  /* struct ksk_token_pins */
+	bool *out_begun; /* may be NULL; ksk_token_init */
 	uint8_t algorithm;
 	unsigned bits;
 	const char *label;
@@ -56,7 +58,8 @@ struct ksk_apart_order {
 
 /* What came of it; filled by the process apart, checked by the other. */
 struct ksk_apart_result {
-	bool done; /* the work is finished, whatever becomes of the module */
+	bool done;  /* the work is finished, whatever becomes of the module */
+	bool begun; /* of ksk_token_init */
 	enum ksk_exit code;
 	enum ksk_err err;
 	struct ksk_fault fault;

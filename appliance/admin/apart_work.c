@@ -230,12 +230,17 @@ ksk_apart_work(const struct ksk_config_token *token,
 		.init = token->init,
 		.uri = token->uri,
 	};
+	const struct ksk_token_pins pins = {
+		.so_pin = order->so_pin,
+		.pin = order->pin,
+		.so_is_new = order->so_is_new,
+	};
 	enum ksk_err r = ksk_module_check(token->module,
 		token->has_sha256 ? token->sha256 : NULL, &result->fault);
 
 	if (r == KSK_OK && order->what == KSK_APART_TOKEN_INIT)
 		r = ksk_token_init(
-			&empty, order->so_pin, order->pin, &result->fault);
+			&empty, &pins, &result->begun, &result->fault);
 	else if (r == KSK_OK &&
 		(r = open_token(token, order, result, out_token)) == KSK_OK)
 		r = use_token(*out_token, order, result);

@@ -76,6 +76,7 @@ struct pins {
 	struct ksk_pin *pin, *so_pin;
 	char so_path[KSK_PATH_CAP + 4];
 	bool wrote_pin, wrote_so;
+	bool begun; /* the token may have the SO PIN, ksk_token_init */
 };
 
 /* Random PINs are on the disk before the token has them: the other order
@@ -120,14 +121,17 @@ get_pins(const struct ksk_config_token *token, bool random,
 	return ksk_pins_user(token, pin_file, true, &out->pin);
 }
 
-/* A token that was not made leaves no PIN files behind. */
+/* A token that was not made leaves no PIN files behind; one that was made in
+ * part may be lost without its SO PIN. */
 static void
 forget_pins(const struct ksk_config_token *token, struct pins *pins,
 	enum ksk_exit code)
 {
-	if (code != KSK_EXIT_OK && pins->wrote_pin)
+	const bool unused = code != KSK_EXIT_OK && !pins->begun;
+
+	if (unused && pins->wrote_pin)
 		(void)unlink(token->pin_source);
-	if (code != KSK_EXIT_OK && pins->wrote_so)
+	if (unused && pins->wrote_so)
 		(void)unlink(pins->so_path);
 	ksk_pin_free(&pins->pin);
 	ksk_pin_free(&pins->so_pin);
@@ -143,6 +147,21 @@ tell(const struct ksk_config_token *token, const struct pins *pins)
 		ksk_say("its SO PIN is in %s: keep that elsewhere, it resets "
 			"the PIN",
 			pins->so_path);
+}
+
+/* It has its label and SO PIN, and no PIN yet. */
+static void
+tell_half(const struct ksk_config_token *token, const struct pins *pins,
+	const char *so_file)
+{
+	ksk_say("the token of \"%s\" may be made in part: do not lose its SO "
+		"PIN%s%s; if it is, this sets its PIN: kskadm token init %s "
+		"--so-pin-file %s",
+		token->name, pins->wrote_so ? ", which is in " : "",
+		pins->wrote_so ? pins->so_path : "", token->name,
+		pins->wrote_so            ? pins->so_path
+			: so_file != NULL ? so_file
+					  : "FILE");
 }
 
 enum ksk_exit
@@ -182,10 +201,14 @@ ksk_verb_token_init(const char *config_path, int argc, char **argv)
 		code = prepare_paths(token, user);
 	order.pin = pins.pin;
 	order.so_pin = pins.so_pin;
+	order.so_is_new = random && so_file == NULL;
+	order.out_begun = &pins.begun;
 	if (code == KSK_EXIT_OK)
 		code = ksk_apart_run(token, user, &order, &result);
 	if (code == KSK_EXIT_OK)
 		tell(token, &pins);
+	else if (pins.begun)
+		tell_half(token, &pins, so_file);
 	ksk_apart_free(&result);
 	forget_pins(token, &pins, code);
 	return code;

@@ -15,10 +15,12 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "integration")]
+sys.path[:0] = [HERE] + [os.path.join(os.path.dirname(HERE), x)
+                         for x in ("fault", "integration")]
 import cryptoki  # noqa: E402
 import peer  # noqa: E402
 from cryptoki import Session, ds, tag  # noqa: E402
+from fault import Fault  # noqa: E402
 from spy import Spy  # noqa: E402
 from terminal import typed  # noqa: E402
 
@@ -278,6 +280,74 @@ class Kskadm(unittest.TestCase):
         self.assertIn("/nowhere/module.so", done.err)
         self.assertEqual(sorted(os.listdir(self.box.path("etc"))),
                          ["kskd.yaml", "softhsm2.conf"])
+
+    def faulty(self):
+        """The module that fails on command, in front of SoftHSM."""
+        fault = Fault(self.box.path("fault"), build=peer.BUILD)
+        self.addCleanup(fault.close)
+        self.box.module = fault.module
+        self.box.paths.append((fault.control, "rw"))
+        self.box.configure()
+        return fault
+
+    def test_token_init_is_cut_off(self):
+        """A token that has its SO PIN and no PIN is lost without the former:
+        nothing is removed, and it can be completed."""
+        fault = self.faulty()
+        so = self.box.path("etc/pin.so")
+        ends = (lambda: fault.fail("C_InitPIN", "CKR_DEVICE_ERROR", times=1),
+                lambda: fault.crash("C_InitPIN", times=1),
+                lambda: fault.crash("C_InitToken", late=True, times=1))
+        for end in ends:
+            end()
+            done = self.box.run("token", "init", "main", "--generate-pin",
+                                code=self.some(TOKEN, MODULE))
+            self.assertIn(f"token init main --so-pin-file {so}", done.err)
+            pin, so_pin = self.box.read("etc/pin"), self.box.read("etc/pin.so")
+            self.assertNotIn(pin, done.err)
+            self.assertNotIn(so_pin, done.err)
+            os.rename(so, self.box.path("kept"))
+            os.unlink(self.box.path("etc/pin"))
+            # Another new SO PIN would cost a try.
+            done = self.box.run("token", "init", "main", "--generate-pin",
+                                code=TOKEN)
+            self.assertIn("has no PIN yet", done.err)
+            self.assertFalse(os.path.exists(self.box.path("etc/pin")))
+            os.rename(self.box.path("kept"), so)
+            self.box.write("etc/pin", pin, 0o600)
+            self.box.run("token", "init", "main", "--so-pin-file", so)
+            self.box.generate(label="k")
+            self.box.run("token", "init", "main", "--so-pin-file", so,
+                         code=TOKEN)
+            self.assertIn("usable", self.box.run("key", "list").out)
+            shutil.rmtree(self.box.tokens)
+            for name in ("etc/pin", "etc/pin.so", "etc/keymap"):
+                os.unlink(self.box.path(name))
+        # Nothing was made: nothing stays.
+        fault.fail("C_InitToken", "CKR_DEVICE_ERROR", times=1)
+        self.box.run("token", "init", "main", "--generate-pin", code=TOKEN)
+        self.assertFalse(os.path.exists(so))
+        self.assertFalse(os.path.exists(self.box.path("etc/pin")))
+
+    @staticmethod
+    def some(*codes):
+        """A code that is one of these."""
+        return type("Some", (), {
+            "__eq__": lambda _, code: code in codes,
+            "__ne__": lambda _, code: code not in codes})()
+
+    def test_labels_of_tokens(self):
+        """The token has the label of the uri, byte by byte, or none is made."""
+        self.box.write("etc/pin", "1357", 0o600)
+        self.box.write("etc/so", "24681357", 0o600)
+        for label, code in (("new%20token", 0), ("%c3%bc%22x", 0),
+                            ("l" * 32, 0), ("l" * 33, TOKEN), ("", TOKEN),
+                            ("%20", TOKEN)):
+            self.box.configure(label=label)
+            self.box.run("token", "init", "main", "--so-pin-file",
+                         self.box.path("etc/so"), code=code)
+            if code == 0:
+                self.box.run("key", "list")
 
     def test_token_init_from_files(self):
         self.box.write("etc/pin", "1357\n", 0o600)
