@@ -5,8 +5,10 @@
 #include "appliance/admin/apart_work.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,6 +52,21 @@ set_environment(const struct ksk_config_token *token)
 	return true;
 }
 
+/* What a module prints must not stand among what scripts read, and it reads
+ * nothing of what is typed or piped to us. */
+static bool
+set_streams(void)
+{
+	const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const bool set = null_fd >= 0 &&
+		dup2(null_fd, STDIN_FILENO) == STDIN_FILENO &&
+		dup2(STDERR_FILENO, STDOUT_FILENO) == STDOUT_FILENO;
+
+	if (null_fd > STDERR_FILENO)
+		(void)close(null_fd);
+	return set;
+}
+
 /* A fork does not keep pages locked; without the lock they are still in no
  * core dump. */
 static void
@@ -70,7 +87,7 @@ work_apart(const struct ksk_config_token *token, struct ksk_config_user user,
 	lock_pins(order);
 	if (order->what == KSK_APART_LOOK)
 		(void)alarm(LOOK_SEC); /* its default action ends the process */
-	if (!drop_rights(user) || !set_environment(token)) {
+	if (!set_streams() || !drop_rights(user) || !set_environment(token)) {
 		ksk_fault_set(&result->fault,
 			"can't become the token's user (uid %u): %s",
 			(unsigned)user.uid, strerror(errno));
@@ -121,17 +138,38 @@ wait_for(pid_t pid)
 	return status;
 }
 
+/* A module gets the PIN: here as in kskd, its file is root's, and a file. */
+static enum ksk_exit
+check_module(const struct ksk_config_token *token, struct ksk_fault *fault)
+{
+	int fd = -1;
+	const enum ksk_err r = ksk_open_trusted(
+		token->module, "PKCS#11 module", false, &fd, fault);
+
+	if (r == KSK_OK) {
+		(void)close(fd);
+		return KSK_EXIT_OK;
+	}
+	return r == KSK_ERR_PERMISSION ? KSK_EXIT_FILE : KSK_EXIT_MODULE;
+}
+
 enum ksk_exit
 ksk_apart_try(const struct ksk_config_token *token, struct ksk_config_user user,
 	const struct ksk_apart_order *order,
 	struct ksk_apart_result **out_result, struct ksk_fault *fault)
 {
-	struct ksk_apart_result *result = mmap(NULL, sizeof(*result),
-		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	enum ksk_exit code;
+	struct ksk_apart_result *result;
+	enum ksk_exit code = check_module(token, fault);
 	pid_t pid;
 	int status;
 
+	*out_result = NULL;
+	if (code != KSK_EXIT_OK)
+		return code;
+	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* What is printed already must not be printed by two processes. */
+	(void)fflush(stdout);
 	if (result == MAP_FAILED || (pid = fork()) < 0) {
 		ksk_fault_set(fault,
 			"no process or memory for the token's work: %s",

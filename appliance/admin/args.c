@@ -6,16 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What others chose, as labels of a token, moves no cursor and makes no line
+ * of its own. Bytes above ASCII are left: they are most likely UTF-8. */
 void
 ksk_say(const char *fmt, ...)
 {
+	char line[4096];
 	va_list ap;
 
-	(void)fputs("kskadm: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	(void)fputc('\n', stderr);
+	for (char *c = line; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	(void)fprintf(stderr, "kskadm: %s\n", line);
 }
 
 enum ksk_exit

@@ -43,6 +43,17 @@ choose_purpose(struct wish *w)
 	return false;
 }
 
+/* It could not be written into the policy as it is. */
+static bool
+has_control(const char *label)
+{
+	for (const char *c = label; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 static bool
 read_wish(int argc, char **argv, struct wish *w)
 {
@@ -71,6 +82,10 @@ read_wish(int argc, char **argv, struct wish *w)
 		return false;
 	if (w->label != NULL && strlen(w->label) >= KSK_LABEL_CAP) {
 		ksk_say("--label is longer than %u bytes", KSK_LABEL_CAP - 1);
+		return false;
+	}
+	if (w->label != NULL && has_control(w->label)) {
+		ksk_say("--label has a control character");
 		return false;
 	}
 	return true;

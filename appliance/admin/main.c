@@ -289,7 +289,7 @@ main(int argc, char **argv)
 		at = 3;
 	}
 	code = dispatch(config, argc - at, argv + at);
-	if (fflush(stdout) != 0) {
+	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
 		ksk_say("standard output can't be written");
 		return KSK_EXIT_FILE;
 	}

@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -115,12 +118,18 @@ read_line(int tty, struct ksk_pin *pin, struct ksk_fault *fault)
 	ssize_t n;
 	size_t len;
 
+	/* With its line end, so that one that is too long is not cut. */
 	do
-		n = read(tty, pin->text, KSK_PIN_MAX);
+		n = read(tty, pin->text, KSK_PIN_MAX + 1);
 	while (n < 0 && errno == EINTR);
 	len = n > 0 ? (size_t)n : 0;
 	if (len > 0 && pin->text[len - 1] == '\n')
 		len--;
+	if (len > KSK_PIN_MAX) {
+		ksk_fault_set(
+			fault, "the PIN is longer than %u bytes", KSK_PIN_MAX);
+		return KSK_ERR_TOO_LARGE;
+	}
 	pin->len = len;
 	pin->text[len] = '\0';
 	if (len > 0)
@@ -129,9 +138,28 @@ read_line(int tty, struct ksk_pin *pin, struct ksk_fault *fault)
 	return KSK_ERR_BAD_INPUT;
 }
 
+/* Waits for a line, or for a signal that is kept back. */
 static enum ksk_err
-ask(int tty, const char *what, const char *again, struct ksk_pin *pin,
-	struct ksk_fault *fault)
+wait_line(int tty, int signal_fd, struct ksk_pin *pin, struct ksk_fault *fault)
+{
+	struct pollfd fds[] = {
+		{.fd = tty, .events = POLLIN},
+		{.fd = signal_fd, .events = POLLIN},
+	};
+
+	while (poll(fds, 2, -1) < 0) {
+		if (errno != EINTR)
+			return KSK_ERR_IO;
+	}
+	if (fds[1].revents == 0)
+		return read_line(tty, pin, fault);
+	ksk_fault_set(fault, "interrupted");
+	return KSK_ERR_IO;
+}
+
+static enum ksk_err
+ask_hidden(int tty, const char *what, const char *again, int signal_fd,
+	struct ksk_pin *pin, struct ksk_fault *fault)
 {
 	struct termios shown;
 	struct termios hidden;
@@ -150,9 +178,35 @@ ask(int tty, const char *what, const char *again, struct ksk_pin *pin,
 		return KSK_ERR_IO;
 	}
 	(void)dprintf(tty, "%s%s: ", what, again);
-	r = read_line(tty, pin, fault);
+	r = wait_line(tty, signal_fd, pin, fault);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
 	(void)dprintf(tty, "\n");
+	return r;
+}
+
+/* What would end or stop this process waits until the terminal shows again
+ * what is typed: else it would stay as it is for whoever uses it next. */
+static enum ksk_err
+ask(int tty, const char *what, const char *again, struct ksk_pin *pin,
+	struct ksk_fault *fault)
+{
+	static const int kept_back[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+	enum ksk_err r = KSK_ERR_IO;
+	sigset_t set, before;
+	int signal_fd;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(kept_back) / sizeof(*kept_back); i++)
+		(void)sigaddset(&set, kept_back[i]);
+	if (sigprocmask(SIG_BLOCK, &set, &before) != 0)
+		return r;
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signal_fd >= 0) {
+		r = ask_hidden(tty, what, again, signal_fd, pin, fault);
+		(void)close(signal_fd);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
 

@@ -5,12 +5,15 @@ import base64
 import contextlib
 import hashlib
 import os
+import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -646,6 +649,42 @@ class Kskadm(unittest.TestCase):
         self.assertIn("not the same", out)
         self.assertFalse(os.path.exists(self.box.tokens))
 
+    def test_typed_pin_that_is_too_long(self):
+        """It is not cut: what is left of it would be tried, and be wrong."""
+        self.box.write("etc/pin", "x" * 255, 0o600)
+        self.box.write("etc/so", "24681357", 0o600)
+        self.box.run("token", "init", "main", "--so-pin-file",
+                     self.box.path("etc/so"))
+        self.box.configure(pin="{prompt: yes}")
+        code, out = self.typed(["x" * 255], "key", "list")
+        self.assertEqual(code, 0, out)
+        code, out = self.typed(["x" * 257], "key", "list")
+        self.assertEqual(code, PIN_SOURCE, out)
+        self.assertIn("longer than 256 bytes", out)
+
+    def test_interrupted_while_a_pin_is_typed(self):
+        """The terminal shows again what is typed."""
+        self.make_token()
+        self.box.configure(pin="{prompt: yes}")
+        for key, how in ((b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)):
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.execv(os.path.join(peer.BUILD, "kskadm"), [
+                    "kskadm", "-c", self.box.path("etc/kskd.yaml"), "key",
+                    "list"])
+
+            def shows():
+                return termios.tcgetattr(fd)[3] & termios.ECHO != 0
+            end = time.monotonic() + 60
+            while shows() and time.monotonic() < end:
+                time.sleep(0.01)
+            self.assertFalse(shows())
+            os.write(fd, key)
+            _, status = os.waitpid(pid, 0)
+            self.assertEqual(os.waitstatus_to_exitcode(status), -how)
+            self.assertTrue(shows())
+            os.close(fd)
+
     # -- configuration --
     def test_bad_configuration(self):
         self.box.write("etc/kskd.yaml", "listen: 1\nnonsense: 2\n")
@@ -697,6 +736,60 @@ __attribute__((constructor)) static void who(void)
         self.box.run("key", "list", code=MODULE)
         uid = USERS["token"]
         self.assertEqual(self.box.read("who.txt"), f"{uid} {uid} {uid} 0\n")
+
+    def test_module_that_is_not_safe(self):
+        """It gets the PIN: kskadm takes no other than kskd does."""
+        self.make_token()
+        path = self.box.module = self.box.path("module.so")
+        self.box.configure()
+        shutil.copy(cryptoki.SOFTHSM, path)
+        os.chmod(path, 0o666)
+        done = self.box.run("key", "list", code=FILE)
+        self.assertIn("chmod go-w", done.err)
+        os.chmod(path, 0o644)
+        self.box.run("key", "list")
+        os.unlink(path)
+        os.mkfifo(path, 0o644)
+        done = self.box.run("key", "list", code=MODULE)
+        self.assertIn("regular file", done.err)
+
+    def test_labels_with_control_characters(self):
+        """They make no line of their own, wherever they come from."""
+        self.make_token()
+        self.assertIn("control character", self.box.generate(
+            label="a\nb", code=USAGE).err)
+        with self.session() as t:
+            t.generate(13, "x\nkskadm: \x1b[2J", b"\1")
+        done = self.box.run("key", "allow", "--token", "main", "--label",
+                            "x\nkskadm: \x1b[2J", "--zone", "example.com.")
+        self.assertEqual(done.err.count("\n"), 1)
+        self.assertNotIn("\x1b", done.err)
+
+    def test_module_that_prints(self):
+        """What it prints is not among what scripts read, and it gets nothing
+        of standard input."""
+        self.make_token()
+        self.box.generate(label="k")
+        quiet = self.box.run("key", "list").out
+        self.box.write("loud.c", f"""
+#include <dlfcn.h>
+#include <stdio.h>
+unsigned long C_GetFunctionList(void **list)
+{{
+        void *real = dlopen("{cryptoki.SOFTHSM}", RTLD_NOW);
+        unsigned long (*get)(void **) = dlsym(real, "C_GetFunctionList");
+        printf("loud: %d\\n", getchar());
+        fflush(stdout);
+        return get(list);
+}}
+""")
+        self.box.module = self.box.path("loud.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-w", "-o", self.box.module,
+                        self.box.path("loud.c")], check=True)
+        self.box.configure()
+        done = self.box.run("key", "list")
+        self.assertEqual(done.out, quiet)
+        self.assertIn("loud: -1\n", done.err)
 
     # -- policy check --
     def test_authority(self):
