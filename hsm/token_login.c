@@ -50,6 +50,13 @@ judge(CK_RV rv, struct ksk_fault *fault)
 			ksk_ckr_text(rv, buf));
 		return KSK_ERR_PIN_WRONG;
 	}
+	if (rv == CKR_PIN_EXPIRED) {
+		ksk_fault_set(fault,
+			"the PIN has expired (%s): set a new one with the "
+			"vendor's tool, and write it into the PIN's source",
+			ksk_ckr_text(rv, buf));
+		return KSK_ERR_PIN_WRONG;
+	}
 	/* Modules have answered a wrong PIN with CKR_GENERAL_ERROR or
 	 * CKR_FUNCTION_FAILED; a caller that took it for a hiccup locked the
 	 * token. */

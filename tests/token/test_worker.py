@@ -414,6 +414,17 @@ class Worker(unittest.TestCase):
             self.fails(code, err, LOCKED, "CKR", spy=True, login_rv=rv)
             self.assertEqual(self.spy.count("C_Login"), 1)
 
+    def test_answers_that_another_pin_or_a_person_ends(self):
+        for rv, words in ((0xa3, "has expired"), (0xa4, "has locked"),
+                          (0x102, "no user PIN yet")):
+            self.spy.clear()
+            worker = self.start(spy=True, login_rv=rv)
+            _, why = worker.login()
+            self.assertIn(words, why)
+            self.assertEqual(worker.state, LOCKED)
+            worker.wait()
+            self.assertEqual(self.spy.count("C_Login"), 1)
+
     def test_device_trouble_is_not_the_pin(self):
         for rv in (0x30, 0x32, 0xe0, 0xb3):
             self.fails(EXIT_TOKEN, TOKEN, TOKEN_DOWN, "C_Login: CKR_",
