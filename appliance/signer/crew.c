@@ -93,6 +93,8 @@ end_job(struct ksk_crew *crew, const struct ksk_worker *worker,
 			"reason");
 		set_barren(view, now_ms);
 	} else {
+		/* How long it was at a worker is no time in the queue. */
+		job->ask_ms = now_ms;
 		append(crew, job);
 	}
 }

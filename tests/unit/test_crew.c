@@ -329,6 +329,40 @@ test_only_death_lets_a_job_be_asked_again(void **state)
 	assert_int_equal(w->crew.asked + w->crew.queued, 0);
 }
 
+/* However long a worker had a job before it was dead: another one may have it,
+ * and it is waited for as long as by any job. */
+static void
+test_a_job_that_hung_for_long_is_asked_again(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	const uint64_t one_ms = 10 + 2 * KSK_QUEUE_MS;
+	const uint64_t two_ms = one_ms + 2 * KSK_QUEUE_MS;
+	both_up(w);
+	queue(w, 0, 10);
+	ksk_crew_push(&w->crew, 10);
+	assert_int_equal(w->ticket[0].job[0].worker, 0);
+	assert_true(ksk_crew_overdue(&w->crew, one_ms, &late));
+	ksk_crew_dead(&w->crew, 0, 1, one_ms);
+	assert_false(ksk_crew_overdue(&w->crew, one_ms, &late));
+	ksk_crew_push(&w->crew, one_ms);
+	assert_int_equal(w->ticket[0].job[0].stage, KSK_JOB_ASKED);
+	assert_int_equal(w->ticket[0].job[0].worker, 1);
+	say(w, 1, w->ticket[0].job[0].number, KSK_JOB_DONE);
+	assert_int_equal(ksk_crew_receive(&w->crew, 1, one_ms), KSK_OK);
+	/* Where there is no other one, its wait begins with the death. */
+	queue(w, 1, one_ms);
+	ksk_crew_push(&w->crew, one_ms);
+	assert_int_equal(w->ticket[1].job[0].worker, 1);
+	assert_true(ksk_crew_overdue(&w->crew, two_ms, &late));
+	ksk_crew_dead(&w->crew, 1, 1, two_ms);
+	assert_false(
+		ksk_crew_overdue(&w->crew, two_ms + KSK_QUEUE_MS - 1, &late));
+	assert_int_equal(w->ticket[1].job[0].stage, KSK_JOB_QUEUED);
+	assert_false(ksk_crew_overdue(&w->crew, two_ms + KSK_QUEUE_MS, &late));
+	assert_int_equal(w->ticket[1].job[0].stage, KSK_JOB_LOST);
+}
+
 static void
 test_a_failed_job_waits_for_its_workers_death(void **state)
 {
@@ -953,6 +987,7 @@ main(void)
 		TEST(test_a_signature_is_answered_not_yet_signed),
 		TEST(test_an_answer_nobody_asked_for_breaks_the_format),
 		TEST(test_only_death_lets_a_job_be_asked_again),
+		TEST(test_a_job_that_hung_for_long_is_asked_again),
 		TEST(test_a_failed_job_waits_for_its_workers_death),
 		TEST(test_what_stands_behind_a_failure_was_not_asked),
 		TEST(test_the_others_prove_themselves),
