@@ -25,8 +25,6 @@ static bool
 verifies(struct ksk_signer *signer, const struct ksk_ticket *ticket,
 	const struct ksk_job *job, const struct ksk_keyring_key *key)
 {
-	if (key->state != KSK_KEY_FOUND)
-		return false;
 	struct ksk_rrsig rrsig;
 	prepare(ticket, job, key, &rrsig);
 	struct ksk_buf tbs = ksk_buf_of(signer->tbs, KSK_TBS_MAX);
@@ -56,6 +54,12 @@ ksk_check_ticket(struct ksk_signer *signer, struct ksk_ticket *ticket)
 			continue;
 		const struct ksk_keyring_key *key = ksk_keyring_key(
 			signer->keyring, job->key);
+		/* Nobody can look at it any more, and whose fault that is, it
+		 * is not its worker's. */
+		if (key->state != KSK_KEY_FOUND) {
+			job->stage = KSK_JOB_LOST;
+			continue;
+		}
 		bool right = verifies(signer, ticket, job, key);
 		if (!right)
 			log_wrong(signer, key);

@@ -3,7 +3,7 @@
  * check - verifies every signature before anybody sees it, with the public key
  * that the policy pins, over bytes built here from the request: a token, a
  * worker or a link that lies is found out.
- * Tests: tests/integration/test_spine.py, tests/token/
+ * Tests: tests/unit/test_check.c, tests/integration/test_spine.py, tests/token/
  */
 #ifndef KSK_SIGNER_CHECK_H
 #define KSK_SIGNER_CHECK_H
@@ -13,7 +13,7 @@
 /*
  * Verifies the signatures of a ticket that came and were not looked at. One
  * that does not verify is lost and logged, and its worker is reported to kskd
- * to be replaced.
+ * to be replaced. One by a key that has gone since is lost, and nobody's fault.
  */
 void ksk_check_ticket(struct ksk_signer *signer, struct ksk_ticket *ticket);
 
