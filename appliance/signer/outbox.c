@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+/* One that became ready after this turn's look for proofs gets its own in the
+ * next. */
+static bool
+is_ready(const struct ksk_ticket *ticket)
+{
+	return ticket->stage == KSK_STAGE_REPLY && !ticket->wants_proof;
+}
+
 /* Drops ready replies whose frontend is gone. */
 static void
 drop_stale(struct ksk_signer *signer)
@@ -13,7 +21,7 @@ drop_stale(struct ksk_signer *signer)
 	struct ksk_tickets *tickets = signer->tickets;
 	for (size_t i = 0; i < tickets->active_count;) {
 		struct ksk_ticket *ticket = tickets->active[i];
-		if (ticket->stage == KSK_STAGE_REPLY &&
+		if (is_ready(ticket) &&
 			(signer->frontend.fd < 0 ||
 				ticket->generation !=
 					signer->frontend.generation))
@@ -32,7 +40,7 @@ fill(struct ksk_signer *signer, struct ksk_buf *buf,
 	size_t count = 0;
 	for (size_t i = 0; i < signer->tickets->active_count; i++) {
 		struct ksk_ticket *ticket = signer->tickets->active[i];
-		if (ticket->stage != KSK_STAGE_REPLY)
+		if (!is_ready(ticket))
 			continue;
 		struct ksk_lnk_reply item = {.conn = ticket->conn,
 			.close = ticket->close,

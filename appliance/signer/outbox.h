@@ -2,7 +2,7 @@
 /*
  * outbox - what goes to the frontend: replies that are ready, and the list of
  * clients that may connect.
- * Tests: tests/integration/test_spine.py
+ * Tests: tests/unit/test_audit.c, tests/integration/test_spine.py
  */
 #ifndef KSK_SIGNER_OUTBOX_H
 #define KSK_SIGNER_OUTBOX_H

@@ -7,7 +7,7 @@
 #include "tests/unit/audit_pair.h"
 
 #include "appliance/signer/journal_read.h"
-#include "appliance/signer/signer.h"
+#include "appliance/signer/outbox.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -575,6 +575,69 @@ test_signatures_go_first(void **state)
 	assert_true(turn(w, START_MS));
 }
 
+/* How many replies come to the frontend. */
+static size_t
+flush_to(struct world *w, const struct ksk_link *front)
+{
+	struct ksk_buf buf = ksk_buf_of(w->packet, sizeof(w->packet));
+	struct ksk_lnk_reply item;
+	struct ksk_wire body;
+	size_t count = 0, none = 0;
+
+	assert_false(ksk_outbox_flush(&w->signer));
+	if (ksk_link_recv(front, &buf, NULL, 0, &none) != KSK_OK)
+		return 0;
+	assert_int_equal(
+		KSK_LNK_REPLIES, ksk_packet_open(ksk_buf_span(&buf), &body));
+	for (; ksk_wire_more(&body); count++)
+		ksk_lnk_reply_get(&body, &item);
+	assert_int_equal(KSK_OK, ksk_wire_end(&body));
+	return count;
+}
+
+/* A commit beside the pipeline's own makes replies ready when this turn's look
+ * for proofs is over. */
+static void
+test_a_reply_does_not_leave_before_its_proof(void **state)
+{
+	struct world *w = *state;
+	struct ksk_signer *s = &w->signer;
+	struct ksk_ticket *ticket;
+	struct ksk_link front;
+	int fds[2];
+
+	log_in(w);
+	assert_int_equal(KSK_OK, ksk_link_pair(fds));
+	s->frontend = (struct ksk_link){.fd = fds[0], .generation = 1};
+	front = (struct ksk_link){.fd = fds[1]};
+	s->packet = malloc(KSK_PACKET_MAX);
+	assert_non_null(s->packet);
+	s->owed = 3;
+	ticket = make_ticket(w, 7);
+	assert_true(ksk_proof_take(s, ticket));
+	(void)make_ticket(w, 8);
+	assert_int_equal(1, flush_to(w, &front));
+	assert_int_equal(1, s->tickets->active_count);
+	assert_true(turn(w, START_MS));
+	assert_int_equal(0, flush_to(w, &front));
+	sign(w, true);
+	assert_false(turn(w, START_MS));
+	assert_true(read_reply(w, ticket)->has_proof);
+	assert_int_equal(1, flush_to(w, &front));
+	assert_int_equal(1, s->owed);
+	/* Nor is it forgotten that somebody waits for one. */
+	assert_true(ksk_proof_take(s, make_ticket(w, 9)));
+	ksk_link_close(&s->frontend);
+	assert_int_equal(0, flush_to(w, &front));
+	assert_true(turn(w, START_MS));
+	assert_false(turn(w, START_MS + KSK_PROOF_MS + 1));
+	assert_int_equal(0, flush_to(w, &front));
+	assert_int_equal(0, s->tickets->active_count);
+	assert_int_equal(0, s->audit.nonces);
+	ksk_link_close(&front);
+	free(s->packet);
+}
+
 int
 main(void)
 {
@@ -597,6 +660,7 @@ main(void)
 		CASE(test_nonces_without_a_key),
 		CASE(test_nonces_while_the_token_is_away),
 		CASE(test_signatures_go_first),
+		CASE(test_a_reply_does_not_leave_before_its_proof),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
