@@ -98,6 +98,7 @@ struct ksk_signer {
 	uint64_t turn_ms;           /* when the last turn began its work */
 	uint64_t review_ms;         /* when that was counted */
 	bool review_due;
+	uint32_t tokens_ready; /* a bit each, when that was looked at last */
 	struct ksk_review review;
 	enum ksk_state told_state; /* last told to kskd */
 	bool told;

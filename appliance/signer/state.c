@@ -231,10 +231,28 @@ tell(struct ksk_signer *signer, enum ksk_state state, const char *why)
 			&signer->control, ksk_buf_span(&buf), NULL, 0));
 }
 
+/* While a token is away, a zone's state is that, whatever is wrong with its
+ * keys: it is counted anew when the token comes or goes. */
+static bool
+tokens_changed(struct ksk_signer *signer)
+{
+	uint32_t ready = 0;
+	for (uint16_t t = 0; t < signer->start.token_count; t++) {
+		const char *why;
+		if (ksk_crew_token(&signer->crew, t, &why) == KSK_STATE_READY)
+			ready |= UINT32_C(1) << t;
+	}
+	bool changed = ready != signer->tokens_ready;
+	signer->tokens_ready = ready;
+	return changed;
+}
+
 void
 ksk_state_review(struct ksk_signer *signer, uint64_t now_ms)
 {
 	uint64_t age = now_ms - signer->review_ms;
+	if (tokens_changed(signer))
+		signer->review_due = true;
 	if (signer->crew.keys_changed) {
 		signer->crew.keys_changed = false;
 		signer->review_due = true;

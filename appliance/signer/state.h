@@ -2,7 +2,7 @@
 /*
  * state - can this appliance sign, and if not, why: the same words in replies,
  * in the log and towards the service manager.
- * Tests: tests/integration/test_states.py
+ * Tests: tests/unit/test_state.c, tests/integration/test_states.py
  */
 #ifndef KSK_SIGNER_STATE_H
 #define KSK_SIGNER_STATE_H
