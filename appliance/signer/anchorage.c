@@ -307,7 +307,9 @@ note_written(struct ksk_signer *signer)
 		ksk_log(KSK_LOG_INFO, "anchor-written",
 			"the anchor is written again", NULL);
 	a->failed = false;
-	if (a->stage == KSK_ANCHORAGE_READ)
+	/* Due again: of a policy that was recorded while this one was written,
+	 * and is in force, for nothing is signed yet. */
+	if (a->stage == KSK_ANCHORAGE_READ && !a->due)
 		a->stage = KSK_ANCHORAGE_GOOD;
 	remember_written(signer);
 }
@@ -413,9 +415,11 @@ void
 ksk_anchorage_hurry(struct ksk_signer *signer, uint64_t now_ms)
 {
 	struct ksk_anchorage *a = &signer->anchorage;
+	const uint64_t last = a->writing ? a->wanted : a->written;
 
-	if (a->stage != KSK_ANCHORAGE_GOOD || a->due ||
-		ksk_journal_head(signer->journal).number == a->written)
+	if ((a->stage != KSK_ANCHORAGE_GOOD &&
+		    a->stage != KSK_ANCHORAGE_READ) ||
+		a->due || ksk_journal_head(signer->journal).number == last)
 		return;
 	a->due = true;
 	a->due_ms = now_ms;

@@ -17,7 +17,8 @@
  * into force once the anchor is written (control.c). A token that can't write
  * it now holds up neither: a policy that takes a key away must not wait for
  * it. That is logged, and told by the status as late, until it is written.
- * Tests: tests/integration/test_restored.py, test_anchor_order.py
+ * Tests: tests/unit/test_anchorage.c, tests/integration/test_restored.py,
+ * test_anchor_order.py
  */
 #ifndef KSK_SIGNER_ANCHORAGE_H
 #define KSK_SIGNER_ANCHORAGE_H
