@@ -308,14 +308,18 @@ struct polled {
 	nfds_t count;
 };
 
+/* A frontend is not read while it could ask for more than there are places;
+ * nor would its end be of any use then. */
 static void
 fill_poll(const struct ksk_signer *signer, bool full, struct polled *p)
 {
+	bool reads = !signer->stopping &&
+		ksk_tickets_have_room(signer->tickets, signer->owed);
 	p->fd[0] = (struct pollfd){.fd = signer->control.fd, .events = POLLIN};
-	p->fd[1] = (struct pollfd){.fd = signer->frontend.fd,
-		.events = (short)(POLLIN | (full ? POLLOUT : 0))};
-	if (signer->stopping)
-		p->fd[1].events = full ? POLLOUT : 0;
+	p->fd[1] = (struct pollfd){.fd = reads || full || signer->stopping
+			? signer->frontend.fd
+			: -1,
+		.events = (short)((reads ? POLLIN : 0) | (full ? POLLOUT : 0))};
 	for (uint16_t i = 0; i < signer->start.worker_count; i++)
 		p->fd[2 + i] = (struct pollfd){
 			.fd = signer->crew.worker[i].link.fd, .events = POLLIN};
@@ -334,6 +338,7 @@ read_all(struct ksk_signer *signer, const struct polled *p, uint8_t *packet)
 	if (p->fd[0].revents != 0)
 		read_control(signer);
 	if ((p->fd[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+		(p->fd[1].events & POLLIN) != 0 &&
 		signer->frontend.fd == p->fd[1].fd && !signer->stopping)
 		read_frontend(signer, packet, now_ms);
 }

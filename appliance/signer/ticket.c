@@ -36,6 +36,14 @@ ksk_tickets_free(struct ksk_tickets **tickets)
 	*tickets = NULL;
 }
 
+bool
+ksk_tickets_have_room(const struct ksk_tickets *tickets, size_t owed)
+{
+	size_t kept = KSK_TICKET_BUNDLES - tickets->bundle_count;
+
+	return tickets->spare_count >= kept + KSK_CREDIT_REQUESTS - owed;
+}
+
 struct ksk_ticket *
 ksk_ticket_take(struct ksk_tickets *tickets, const struct ksk_lnk_request *item,
 	uint32_t generation, uint64_t now_ms)
@@ -90,7 +98,8 @@ ksk_ticket_take_bundles(struct ksk_tickets *tickets,
 	struct ksk_ticket *out[KSK_SCHEDULE_BUNDLE_MAX])
 {
 	size_t count = schedule->request.schedule.bundle_count;
-	if (count > KSK_TICKET_BUNDLES - tickets->bundle_count)
+	if (count > KSK_TICKET_BUNDLES - tickets->bundle_count ||
+		count > tickets->spare_count)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		out[i] = take_bundle(tickets, schedule, i);

@@ -120,6 +120,11 @@ struct ksk_tickets {
 KSK_MUST_USE enum ksk_err ksk_tickets_new(struct ksk_tickets **out_tickets);
 void ksk_tickets_free(struct ksk_tickets **tickets);
 
+/* Returns true if there are places for all that a frontend may ask which has
+ * so many replies to come, beside those that are kept for bundles: not while
+ * several that died left requests behind. */
+bool ksk_tickets_have_room(const struct ksk_tickets *tickets, size_t owed);
+
 /* Takes a free place for a request: copies its frame. NULL if none is free. */
 struct ksk_ticket *ksk_ticket_take(struct ksk_tickets *tickets,
 	const struct ksk_lnk_request *item, uint32_t generation,

@@ -52,6 +52,33 @@ test_places_are_limited_and_come_back(void **state)
 	ksk_tickets_free(&tickets);
 }
 
+/* Frontends that die with all their credit in use, faster than the token signs:
+ * the third is not read before there are places for all it may ask. */
+static void
+test_room_for_a_frontend(void **state)
+{
+	(void)state;
+	struct ksk_tickets *tickets = NULL;
+	struct ksk_ticket *all[2 * KSK_CREDIT_REQUESTS];
+	const size_t credit = KSK_CREDIT_REQUESTS;
+	assert_int_equal(ksk_tickets_new(&tickets), KSK_OK);
+	for (size_t i = 0; i < 2 * credit; i++) {
+		size_t owed = i % credit;
+		assert_true(ksk_tickets_have_room(tickets, owed));
+		all[i] = take(tickets, i);
+		assert_non_null(all[i]);
+	}
+	assert_true(ksk_tickets_have_room(tickets, credit));
+	assert_false(ksk_tickets_have_room(tickets, credit - 1));
+	assert_false(ksk_tickets_have_room(tickets, 0));
+	for (size_t i = 0; i < credit; i++) {
+		assert_false(ksk_tickets_have_room(tickets, 0));
+		ksk_ticket_free(tickets, all[i]);
+	}
+	assert_true(ksk_tickets_have_room(tickets, 0));
+	ksk_tickets_free(&tickets);
+}
+
 static void
 test_a_frame_too_long_gets_no_place(void **state)
 {
@@ -148,6 +175,24 @@ test_bundles_have_places_of_their_own(void **state)
 	assert_int_equal(tickets->bundle_count, KSK_SCHEDULE_BUNDLE_MAX);
 	assert_null(bundle[0]->schedule);
 	assert_true(ksk_ticket_take_bundles(tickets, third, found));
+	ksk_tickets_free(&tickets);
+}
+
+/* Where requests have taken places that are kept for bundles. */
+static void
+test_bundles_need_places(void **state)
+{
+	(void)state;
+	struct ksk_tickets *tickets = NULL;
+	struct ksk_ticket *bundle[KSK_SCHEDULE_BUNDLE_MAX];
+	assert_int_equal(ksk_tickets_new(&tickets), KSK_OK);
+	for (size_t i = 0; i < KSK_TICKET_COUNT - 3; i++)
+		assert_non_null(take(tickets, i));
+	struct ksk_ticket *ticket = take_schedule(tickets, 3);
+	assert_false(ksk_ticket_take_bundles(tickets, ticket, bundle));
+	ticket->request.schedule.bundle_count = 2;
+	assert_true(ksk_ticket_take_bundles(tickets, ticket, bundle));
+	assert_null(take(tickets, 0));
 	ksk_tickets_free(&tickets);
 }
 
@@ -325,6 +370,8 @@ main(void)
 		cmocka_unit_test(test_a_frame_too_long_gets_no_place),
 		cmocka_unit_test(test_jobs_over),
 		cmocka_unit_test(test_bundles_have_places_of_their_own),
+		cmocka_unit_test(test_bundles_need_places),
+		cmocka_unit_test(test_room_for_a_frontend),
 		cmocka_unit_test(test_who_waits_for_a_schedule),
 		cmocka_unit_test(test_who_waits_for_a_set),
 		cmocka_unit_test(test_who_waits_for_a_key),
