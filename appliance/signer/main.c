@@ -75,8 +75,9 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(futex),
 };
 
-/* Less than kskd gives it, looks for the end included. */
-#define STOP_MS 4000u
+/* Less than kskd gives it after a frontend that took all its time, looks for the
+ * end included: what a signer that is killed had not written is lost. */
+#define STOP_MS 2000u
 #define STOP_POLL_MS 100
 
 static _Noreturn void

@@ -659,6 +659,22 @@ class Login(Case):
         self.assertEqual(self.lines("pin-refused"), [])
 
 
+class Stop(unittest.TestCase):
+    def test_a_hung_token_holds_up_no_orderly_end(self):
+        """The signer leaves in time to write what it has."""
+        with Faulty(limits="{job: 1m}", start=True) as f, \
+                f.a.peer() as peer:
+            f.wait_workers()
+            with f.fault.hang("C_Sign") as rule:
+                peer.send(ap.SIGN, {1: f.keyset})
+                rule.wait()
+                self.assertEqual(f.stop(), 0)
+            self.assertEqual([x for x in f.a.log_lines("child-dead")
+                              if "kskd-token" not in x], [])
+            self.assertIn("kskd-signer",
+                          "".join(f.a.log_lines("child-ended")))
+
+
 class Many(Case):
     workers = 4
 
