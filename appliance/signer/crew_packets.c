@@ -174,9 +174,10 @@ choose_slots(struct ksk_crew *crew, struct ksk_worker *worker)
 		slots = worker->known;
 	for (uint32_t slot = worker->looked;
 		slot < slots && count < KSK_KEYS_PER_PACKET; slot++) {
+		const struct ksk_keyring_key *key = ksk_keyring_at(
+			crew->keyring, worker->token, slot);
 		if (worker->round == KSK_ROUND_MISSING &&
-			ksk_keyring_at(crew->keyring, worker->token, slot)
-					->state == KSK_KEY_FOUND)
+			(key->state == KSK_KEY_FOUND || key->named == 0))
 			continue;
 		worker->set[count++] = slot;
 	}
@@ -238,16 +239,18 @@ mean(uint64_t before, uint64_t now)
 /* A worker that had found all keys and now misses one that was there: more
  * likely its session is a ruin than that the key is gone, and only a new
  * process can tell. SoftHSM has given wrong signatures in such a session. A
- * key that a worker sees, and may not use, says the contrary. */
+ * key that a worker sees, and may not use, says the contrary; one that no policy
+ * names was most likely taken away on purpose. */
 static bool
 is_stale(const struct ksk_worker *worker, const struct ksk_keyring_key *key,
 	const struct ksk_lnk_key_found *item)
 {
 	return worker->veteran && item->dnskey.len == 0 && !item->forbidden &&
-		key->state == KSK_KEY_FOUND;
+		key->named > 0 && key->state == KSK_KEY_FOUND;
 }
 
-/* Takes one answer; a key that comes or goes is more than this worker's. */
+/* Takes one answer; a key that comes or goes is more than this worker's, if a
+ * policy names it. */
 static void
 take_key(struct ksk_crew *crew, struct ksk_worker *worker,
 	const struct ksk_lnk_key_found *item)
@@ -266,7 +269,8 @@ take_key(struct ksk_crew *crew, struct ksk_worker *worker,
 	if (before == KSK_KEY_MISSING && key->state == KSK_KEY_FOUND)
 		ksk_crew_found_again(crew, worker);
 	/* It tells why there was no signature. */
-	if (before == KSK_KEY_FOUND && key->state == KSK_KEY_MISSING) {
+	if (before == KSK_KEY_FOUND && key->state == KSK_KEY_MISSING &&
+		key->named > 0) {
 		view->barren = false;
 		if (item->forbidden)
 			return;

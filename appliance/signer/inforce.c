@@ -53,10 +53,12 @@ make_room(struct ksk_inforce *next)
 	next->key_of = calloc(t->ksk_count + 1, sizeof(uint32_t));
 	next->zones_of = calloc(t->client_count + 1, sizeof(uint32_t));
 	next->held = calloc(t->zone_count + 1, 1);
-	return next->key_of == NULL || next->zones_of == NULL ||
-			next->held == NULL
-		? KSK_ERR_NO_MEMORY
-		: KSK_OK;
+	if (next->key_of == NULL || next->zones_of == NULL ||
+		next->held == NULL)
+		return KSK_ERR_NO_MEMORY;
+	for (size_t i = 0; i < t->ksk_count; i++)
+		next->key_of[i] = KSK_NO_KEY;
+	return KSK_OK;
 }
 
 static enum ksk_err
@@ -100,6 +102,7 @@ ksk_inforce_some(struct ksk_keyring *keyring, struct ksk_inforce *next,
 
 	if (err != KSK_OK)
 		return err;
+	next->keyring = keyring;
 	count = count / CHECKS_PER_ZONE + 1;
 	for (; at->zone < next->table.zone_count; at->zone++, count--) {
 		if (count == 0)
@@ -134,6 +137,9 @@ ksk_inforce_may_follow(const struct ksk_table *table,
 void
 ksk_inforce_wipe(struct ksk_inforce *inforce)
 {
+	if (inforce->keyring != NULL)
+		ksk_keyring_unname(inforce->keyring, inforce->key_of,
+			inforce->table.ksk_count);
 	ksk_table_unmap(&inforce->table);
 	free(inforce->key_of);
 	free(inforce->zones_of);

@@ -12,9 +12,10 @@
 /* table.map == NULL: no policy. Zero it before first use. */
 struct ksk_inforce {
 	struct ksk_table table;
-	uint32_t *key_of;   /* per table.ksks: number in the keyring */
-	uint32_t *zones_of; /* per table.clients: zones that list it */
-	uint8_t *held;      /* per table.zones: no acceptable set can follow
+	struct ksk_keyring *keyring; /* borrowed; its keys are named there */
+	uint32_t *key_of;            /* per table.ksks: number in it */
+	uint32_t *zones_of;          /* per table.clients: zones that list it */
+	uint8_t *held; /* per table.zones: no acceptable set can follow
 	                     * what was signed (load.h) */
 };
 
@@ -40,6 +41,7 @@ KSK_MUST_USE enum ksk_err ksk_inforce_begin(
  * KSK_ERR_AGAIN: there is more. KSK_ERR_MALFORMED, KSK_ERR_NO_MEMORY,
  * KSK_ERR_TOO_LARGE: a token would need more slots than there are, those of
  * earlier policies included. With fault.
+ * keyring: borrowed, outlives the policy.
  */
 KSK_MUST_USE enum ksk_err ksk_inforce_some(struct ksk_keyring *keyring,
 	struct ksk_inforce *next, struct ksk_inforce_progress *at, size_t count,

@@ -195,13 +195,23 @@ ksk_keyring_load_zone(struct ksk_keyring *keyring,
 		if (!token_index(keyring, ksk->token, &token))
 			continue;
 		map[at] = find(keyring, token, ksk);
-		if (map[at] != KSK_NO_KEY)
-			continue;
-		enum ksk_err err = add(keyring, token, &name, ksk, &map[at]);
+		enum ksk_err err = map[at] != KSK_NO_KEY
+			? KSK_OK
+			: add(keyring, token, &name, ksk, &map[at]);
 		if (err != KSK_OK)
 			return err;
+		keyring->key[map[at]]->named++;
 	}
 	return KSK_OK;
+}
+
+void
+ksk_keyring_unname(
+	struct ksk_keyring *keyring, const uint32_t *map, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (map[i] != KSK_NO_KEY)
+			keyring->key[map[i]]->named--;
 }
 
 struct ksk_keyring_key *
@@ -228,9 +238,11 @@ bool
 ksk_keyring_misses(const struct ksk_keyring *keyring, uint16_t token)
 {
 	const struct token_list *list = &keyring->token[token];
-	for (uint32_t i = 0; i < list->count; i++)
-		if (keyring->key[list->key[i]]->state == KSK_KEY_MISSING)
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct ksk_keyring_key *key = keyring->key[list->key[i]];
+		if (key->state == KSK_KEY_MISSING && key->named > 0)
 			return true;
+	}
 	return false;
 }
 

@@ -3,7 +3,9 @@
  * keyring - the KSKs that the policies name, and what the token's workers said
  * about each: its DNSKEY, or why it can't be used. A key gets a place (its
  * slot on the workers' links) in its token's list for the life of the process;
- * the same key named again keeps it, so reloads do not grow the list.
+ * the same key named again keeps it, so reloads do not grow the list. What no
+ * policy names any more may leave its token: that is no news, and nobody looks
+ * for it.
  * Tests: tests/unit/test_keyring.c
  */
 #ifndef KSK_SIGNER_KEYRING_H
@@ -24,6 +26,7 @@ enum ksk_key_state {
 struct ksk_keyring_key {
 	uint16_t token; /* index into the start slice's tokens */
 	uint32_t slot;  /* place in its token's list */
+	uint32_t named; /* times by the policies in force and on their way */
 	struct ksk_name zone;
 	struct ksk_ds ds;
 	char label[KSK_LABEL_CAP];
@@ -44,7 +47,7 @@ KSK_MUST_USE enum ksk_err ksk_keyring_new(
 void ksk_keyring_free(struct ksk_keyring **keyring);
 
 /*
- * Makes sure that every KSK of a zone has a place.
+ * Makes sure that every KSK of a zone has a place, and is named once more.
  * map: one key number per table.ksks; those of the zone are set, to KSK_NO_KEY
  * where the configuration has no token of that name. KSK_ERR_TOO_LARGE: a token's
  * slots (packet.h) are used up. KSK_ERR_NO_MEMORY.
@@ -52,6 +55,11 @@ void ksk_keyring_free(struct ksk_keyring **keyring);
 KSK_MUST_USE enum ksk_err ksk_keyring_load_zone(struct ksk_keyring *keyring,
 	const struct ksk_table *table, const struct ksk_zone *zone,
 	uint32_t *map);
+
+/* The policy of a map of so many numbers is over: its keys are named once less.
+ * KSK_NO_KEY among them is passed over. */
+void ksk_keyring_unname(
+	struct ksk_keyring *keyring, const uint32_t *map, size_t count);
 
 /* Returns a key by its number, as ksk_keyring_load_zone gave it. */
 struct ksk_keyring_key *ksk_keyring_key(
@@ -63,7 +71,8 @@ uint32_t ksk_keyring_slots(const struct ksk_keyring *keyring, uint16_t token);
 struct ksk_keyring_key *ksk_keyring_at(
 	struct ksk_keyring *keyring, uint16_t token, uint32_t slot);
 
-/* Returns true if a key of the token was looked up and is missing. */
+/* Returns true if a key of the token that is named was looked up and is
+ * missing. */
 bool ksk_keyring_misses(const struct ksk_keyring *keyring, uint16_t token);
 
 /*

@@ -819,6 +819,41 @@ test_a_worker_that_loses_a_key_is_replaced(void **state)
 		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_MISSING);
 }
 
+/* The KSK of a roll that is over is deleted: no worker is to blame, and nobody
+ * looks for it. */
+static void
+test_a_key_that_no_policy_names_may_go(void **state)
+{
+	struct world *w = *state;
+	struct ksk_ctl_worker late;
+	struct ksk_keyring_key *key = ksk_keyring_key(w->keyring, w->map[0]);
+	both_up(w);
+	ksk_keyring_unname(w->keyring, w->map, w->table.ksk_count);
+	ksk_crew_look_again(&w->crew);
+	w->crew.worker[0].audit_asked = w->crew.worker[1].audit_asked = true;
+	ksk_crew_push(&w->crew, 10);
+	answer_keys(w, 0, false, 10);
+	answer_keys(w, 1, false, 10);
+	assert_int_equal(key->state, KSK_KEY_MISSING);
+	for (uint64_t now = 11; now < 20000; now += 100) {
+		assert_false(ksk_crew_overdue(&w->crew, now, &late));
+		ksk_crew_push(&w->crew, now);
+		assert_int_equal(w->crew.worker[0].setting, 0);
+		assert_int_equal(w->crew.worker[1].setting, 0);
+	}
+	/* Named again it is looked for again, and found. */
+	free(w->map);
+	w->map = sample_keys(w->keyring, &w->table);
+	assert_false(ksk_crew_overdue(&w->crew, 20000, &late));
+	assert_false(ksk_crew_overdue(&w->crew, 24000, &late));
+	ksk_crew_push(&w->crew, 24000);
+	answer_keys(w, 0, true, 24000);
+	assert_int_equal(key->state, KSK_KEY_FOUND);
+	ksk_crew_push(&w->crew, 24001);
+	answer_keys(w, 1, true, 24001);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+}
+
 /* A narrower keymap, or an older one: nothing is wrong with its session. */
 static void
 test_a_worker_that_may_not_have_a_key_lives_on(void **state)
@@ -1006,6 +1041,7 @@ main(void)
 		TEST(test_time_in_which_the_signer_slept_is_nobodys),
 		TEST(test_a_wrong_signature_makes_its_worker_overdue),
 		TEST(test_a_worker_that_loses_a_key_is_replaced),
+		TEST(test_a_key_that_no_policy_names_may_go),
 		TEST(test_a_worker_that_may_not_have_a_key_lives_on),
 		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
 		TEST(test_nobody_waits_for_a_key_that_is_missing),

@@ -158,6 +158,38 @@ test_an_unknown_token_has_no_key(void **state)
 	assert_int_equal(w->now.key_of[zone->ksks.first], KSK_NO_KEY);
 }
 
+/* A key is named by the policy in force, and by one on its way for as long as
+ * that is. */
+static void
+test_a_policy_that_is_over_names_no_key(void **state)
+{
+	struct world *w = *state;
+	struct ksk_fault fault = {.text = ""};
+	const struct ksk_keyring_key *kept, *other;
+	accept_policy(w, 2, "main", "x");
+	kept = ksk_keyring_at(w->keyring, 0, 0);
+	other = ksk_keyring_at(w->keyring, 0, 1);
+	assert_int_equal(kept->named, 1);
+	assert_int_equal(other->named, 1);
+	/* Refused when its keys were there already. */
+	refuse_policy(
+		w, sample_memfd(1, "main", "x"), sample_appliance, "lower");
+	assert_int_equal(kept->named, 1);
+	accept_policy(w, 3, "spare", "x");
+	assert_int_equal(kept->named, 1);
+	assert_int_equal(other->named, 0);
+	assert_int_equal(ksk_keyring_at(w->keyring, 1, 0)->named, 1);
+	ksk_inforce_wipe(&w->now);
+	assert_int_equal(kept->named, 0);
+	/* One of which no zone was read. */
+	struct ksk_inforce next = {0};
+	int fd = sample_memfd(4, "main", "x");
+	assert_int_equal(ksk_inforce_begin(fd, &next, &fault), KSK_OK);
+	close(fd);
+	ksk_inforce_wipe(&next);
+	assert_int_equal(kept->named, 0);
+}
+
 /* Entry by entry it becomes the same policy. */
 static void
 test_a_policy_in_parts(void **state)
@@ -249,6 +281,7 @@ main(void)
 		TEST(test_an_unknown_token_has_no_key),
 		TEST(test_zones_of_each_client),
 		TEST(test_slots_run_out),
+		TEST(test_a_policy_that_is_over_names_no_key),
 		TEST(test_a_policy_in_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,29 @@ test_slots(void **state)
 	assert_null(ksk_keyring_key(w->keyring, KSK_NO_KEY));
 }
 
+static void
+test_nobody_misses_what_no_policy_names(void **state)
+{
+	struct world *w = *state;
+	struct ksk_span none = {NULL, 0};
+	uint32_t *map;
+	assert_int_equal(w->key->named, 1);
+	assert_true(ksk_keyring_answer(w->key, none, "not there"));
+	assert_true(ksk_keyring_misses(w->keyring, 0));
+	map = sample_keys(w->keyring, &w->table);
+	assert_int_equal(map[0], w->map[0]);
+	assert_int_equal(w->key->named, 2);
+	ksk_keyring_unname(w->keyring, map, w->table.ksk_count);
+	assert_true(ksk_keyring_misses(w->keyring, 0));
+	map[0] = KSK_NO_KEY;
+	ksk_keyring_unname(w->keyring, map, 1);
+	assert_int_equal(w->key->named, 1);
+	ksk_keyring_unname(w->keyring, w->map, w->table.ksk_count);
+	assert_int_equal(w->key->named, 0);
+	assert_false(ksk_keyring_misses(w->keyring, 0));
+	free(map);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -119,6 +142,7 @@ main(void)
 		TEST(test_another_key_is_never_taken),
 		TEST(test_a_key_may_go_and_come_back),
 		TEST(test_slots),
+		TEST(test_nobody_misses_what_no_policy_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
