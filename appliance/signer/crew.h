@@ -13,6 +13,9 @@
  * that a replacement does not come either until a worker is up, a request is
  * refused at once.
  *
+ * A key that some workers can use and others can't, process after process, is
+ * found, and asked of those that can.
+ *
  * No worker says when a token gets better. So a key that is missing is looked
  * for again, at growing intervals, by one worker; and after a job that two
  * workers died over, the token counts as barren until a signature comes: one

@@ -42,13 +42,26 @@ ksk_crew_unqueue(struct ksk_crew *crew, struct ksk_queue *queue)
 	crew->queued--;
 }
 
+static uint64_t
+bit_of(const struct ksk_crew *crew, const struct ksk_worker *worker)
+{
+	return UINT64_C(1) << (worker - crew->worker);
+}
+
+static bool
+has_key(const struct ksk_crew *crew, const struct ksk_worker *worker,
+	const struct ksk_keyring_key *key)
+{
+	return worker->token == key->token && worker->known > key->slot &&
+		(key->lacks & bit_of(crew, worker)) == 0;
+}
+
 static bool
 may_have(struct ksk_crew *crew, const struct ksk_worker *worker,
 	const struct ksk_job *job)
 {
-	const struct ksk_keyring_key *key = ksk_keyring_key(
-		crew->keyring, job->key);
-	return worker->token == key->token && worker->known > key->slot &&
+	return has_key(crew, worker,
+		       ksk_keyring_key(crew->keyring, job->key)) &&
 		worker->born > job->after;
 }
 
@@ -242,11 +255,40 @@ mean(uint64_t before, uint64_t now)
  * key that a worker sees, and may not use, says the contrary; one that no policy
  * names was most likely taken away on purpose. */
 static bool
-is_stale(const struct ksk_worker *worker, const struct ksk_keyring_key *key,
-	const struct ksk_lnk_key_found *item)
+is_stale(const struct ksk_crew *crew, const struct ksk_worker *worker,
+	const struct ksk_keyring_key *key, const struct ksk_lnk_key_found *item)
 {
 	return worker->veteran && item->dnskey.len == 0 && !item->forbidden &&
-		key->named > 0 && key->state == KSK_KEY_FOUND;
+		(key->apart & bit_of(crew, worker)) == 0 && key->named > 0 &&
+		key->state == KSK_KEY_FOUND;
+}
+
+/* The process before it, or it by some rule, could not use the key before, and
+ * this one can't, while another worker can: a token that is not the same for each
+ * process, say one half of a cluster. Whom one believed then the other would
+ * contradict, for ever. Those sign with it that have it. */
+static bool
+is_known_to_lack(const struct ksk_crew *crew, const struct ksk_worker *worker,
+	const struct ksk_keyring_key *key, const struct ksk_lnk_key_found *item)
+{
+	if (item->dnskey.len != 0 || key->state != KSK_KEY_FOUND ||
+		(key->lacks & bit_of(crew, worker)) == 0)
+		return false;
+	for (uint16_t i = 0; i < crew->start->worker_count; i++) {
+		const struct ksk_worker *other = &crew->worker[i];
+		if (other->link.fd >= 0 && !other->leaving && !other->wrong &&
+			!other->overdue && has_key(crew, other, key))
+			return true;
+	}
+	return false;
+}
+
+static void
+note_lack(struct ksk_keyring_key *key, uint64_t bit, bool lacks)
+{
+	key->lacks = lacks ? key->lacks | bit : key->lacks & ~bit;
+	if (!lacks)
+		key->apart &= ~bit;
 }
 
 /* Takes one answer; a key that comes or goes is more than this worker's, if a
@@ -259,10 +301,15 @@ take_key(struct ksk_crew *crew, struct ksk_worker *worker,
 	struct ksk_keyring_key *key = ksk_keyring_at(
 		crew->keyring, worker->token, item->slot);
 	enum ksk_key_state before = key->state;
-	if (is_stale(worker, key, item)) {
+	if (is_stale(crew, worker, key, item)) {
 		worker->wrong = true;
 		return;
 	}
+	if (is_known_to_lack(crew, worker, key, item)) {
+		key->apart |= bit_of(crew, worker);
+		return;
+	}
+	note_lack(key, bit_of(crew, worker), item->dnskey.len == 0);
 	if (!ksk_keyring_answer(key, item->dnskey, item->why))
 		return;
 	crew->keys_changed = true;

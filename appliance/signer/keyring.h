@@ -31,6 +31,9 @@ struct ksk_keyring_key {
 	struct ksk_ds ds;
 	char label[KSK_LABEL_CAP];
 	enum ksk_key_state state;
+	/* A bit for each worker, its index: it said last that it can't use the
+	 * key; and that was believed to hold for it alone (crew_packets.c). */
+	uint64_t lacks, apart;
 	uint8_t *dnskey; /* RDATA with flags 257, owned */
 	size_t dnskey_len;
 	uint16_t tag, revoked_tag;     /* of it, without and with REVOKE */

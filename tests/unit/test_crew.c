@@ -913,6 +913,118 @@ test_a_lost_key_is_looked_for_by_a_new_process(void **state)
 		ksk_keyring_key(w->keyring, slot)->state, KSK_KEY_FOUND);
 }
 
+/* Some seconds of two workers: one finds its keys, the other does not, whatever
+ * process it is. Returns how many of them were replaced. */
+static size_t
+live(struct world *w, const char *why, bool forbidden, uint64_t from_ms,
+	uint64_t to_ms)
+{
+	struct ksk_ctl_worker late;
+	size_t deaths = 0;
+	for (uint64_t now = from_ms; now < to_ms; now += 10) {
+		while (ksk_crew_overdue(&w->crew, now, &late)) {
+			ksk_crew_dead(
+				&w->crew, late.index, late.generation, now);
+			link_worker(w, late.index, late.generation + 1);
+			deaths++;
+		}
+		ksk_crew_push(&w->crew, now);
+		for (uint16_t i = 0; i < 2; i++)
+			if (w->crew.worker[i].setting != 0)
+				answer_why(w, i, i == 1 ? why : NULL,
+					i == 1 && forbidden, now);
+	}
+	return deaths;
+}
+
+static void
+check_that_one_signs(struct world *w)
+{
+	assert_int_equal(
+		ksk_keyring_key(w->keyring, w->map[0])->state, KSK_KEY_FOUND);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+	for (size_t i = 0; i < 3; i++) {
+		uint64_t jobs[64];
+		size_t packets;
+		queue(w, i, 60000);
+		ksk_crew_push(&w->crew, 60000);
+		assert_int_equal(jobs_of(w, 0, jobs, &packets), 1);
+		say(w, 0, w->ticket[i].job[0].number, KSK_JOB_DONE);
+		assert_int_equal(ksk_crew_receive(&w->crew, 0, 60000), KSK_OK);
+	}
+}
+
+static void
+test_workers_that_disagree_come_to_rest(void **state)
+{
+	struct world *w = *state;
+	both_up(w);
+	ksk_crew_dead(&w->crew, 1, 1, 9);
+	link_worker(w, 1, 2);
+	assert_in_range(live(w, "not here", false, 10, 20000), 1, 4);
+	assert_int_equal(live(w, "not here", false, 20000, 40000), 0);
+	ksk_crew_look_again(&w->crew);
+	w->crew.worker[0].audit_asked = w->crew.worker[1].audit_asked = true;
+	assert_int_equal(live(w, "not here", false, 40000, 60000), 0);
+	check_that_one_signs(w);
+	/* Until it is there for both. */
+	ksk_crew_look_again(&w->crew);
+	w->crew.worker[0].audit_asked = w->crew.worker[1].audit_asked = true;
+	assert_int_equal(live(w, NULL, false, 60000, 61000), 0);
+	assert_int_equal(ksk_keyring_key(w->keyring, w->map[0])->apart, 0);
+}
+
+/* A process that started while the key was away may never see it: it is not
+ * taken for one that can't have it. */
+static void
+test_a_session_of_when_it_was_away_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct ksk_keyring_key *key = ksk_keyring_key(w->keyring, w->map[0]);
+	both_up(w);
+	ksk_crew_dead(&w->crew, 0, 1, 9);
+	link_worker(w, 0, 2);
+	ksk_crew_push(&w->crew, 10);
+	answer_keys(w, 0, false, 10);
+	assert_int_equal(key->state, KSK_KEY_MISSING);
+	ksk_crew_dead(&w->crew, 1, 1, 11);
+	link_worker(w, 1, 2);
+	ksk_crew_push(&w->crew, 12);
+	answer_keys(w, 1, false, 12);
+	/* It comes back; a new process sees it, and then another. */
+	ksk_crew_dead(&w->crew, 0, 2, 13);
+	link_worker(w, 0, 3);
+	ksk_crew_push(&w->crew, 14);
+	answer_keys(w, 0, true, 14);
+	ksk_crew_push(&w->crew, 15);
+	answer_keys(w, 1, false, 15);
+	assert_true(w->crew.worker[1].wrong);
+	ksk_crew_dead(&w->crew, 1, 2, 16);
+	link_worker(w, 1, 3);
+	ksk_crew_push(&w->crew, 17);
+	answer_keys(w, 1, true, 17);
+	assert_int_equal(ksk_crew_up(&w->crew, 0), 2);
+	assert_int_equal(key->lacks, 0);
+}
+
+static void
+test_a_key_that_one_may_not_have_is_the_others(void **state)
+{
+	struct world *w = *state;
+	size_t turns = 0;
+	struct ksk_keyring_key *key = ksk_keyring_key(w->keyring, w->map[0]);
+	both_up(w);
+	ksk_crew_dead(&w->crew, 1, 1, 9);
+	link_worker(w, 1, 2);
+	for (uint64_t now = 10; now < 60000; now += 100) {
+		const enum ksk_key_state before = key->state;
+		assert_int_equal(live(w, "too many", true, now, now + 100), 0);
+		turns += key->state != before ? 1u : 0u;
+	}
+	assert_in_range(turns, 0, 2);
+	check_that_one_signs(w);
+}
+
 static void
 test_nobody_waits_for_a_key_that_is_missing(void **state)
 {
@@ -1044,6 +1156,9 @@ main(void)
 		TEST(test_a_key_that_no_policy_names_may_go),
 		TEST(test_a_worker_that_may_not_have_a_key_lives_on),
 		TEST(test_a_lost_key_is_looked_for_by_a_new_process),
+		TEST(test_workers_that_disagree_come_to_rest),
+		TEST(test_a_session_of_when_it_was_away_is_replaced),
+		TEST(test_a_key_that_one_may_not_have_is_the_others),
 		TEST(test_nobody_waits_for_a_key_that_is_missing),
 		TEST(test_waiting_without_a_worker_ends),
 		TEST(test_looking_again_leaves_no_gap),
