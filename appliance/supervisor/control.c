@@ -143,6 +143,8 @@ start_worker(struct kskd *k, struct ksk_proc *proc)
 	k->token[proc->token].login = (int)(proc - k->proc);
 	send_packet(proc, &packet, fds, 2);
 	proc->pin_fd = fds[0];
+	memcpy(proc->pin_identity, k->settings.pin[proc->token].identity,
+		KSK_PIN_IDENTITY_CAP);
 	ksk_file_close(&fds[1]);
 }
 

@@ -56,6 +56,8 @@ struct ksk_proc {
 	enum ksk_answer answer;
 	int pin_fd; /* kept until the login's outcome is known, else -1: a
 		     * PIN that is still in the pipe was not tried */
+	/* Of that PIN: a reload may bring another while it is tried. */
+	char pin_identity[KSK_PIN_IDENTITY_CAP];
 	bool login_known;
 	bool logged_in;
 };

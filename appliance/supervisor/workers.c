@@ -194,6 +194,24 @@ learn_start(struct ksk_token_state *token, const struct ksk_proc *proc)
 					       : (7 * token->start_ms + ms) / 8;
 }
 
+/* What came of a login says nothing about a PIN that a reload has brought in
+ * the meantime. */
+static bool
+is_of_this_pin(const struct kskd *k, const struct ksk_proc *proc)
+{
+	return strcmp(proc->pin_identity,
+		       k->settings.pin[proc->token].identity) == 0;
+}
+
+/* The PIN's own fault, and that of one that is gone; the next is tried. */
+static bool
+is_of_past_pin(const struct kskd *k, const struct ksk_proc *proc,
+	const struct ksk_ctl_state *login)
+{
+	return login->state == KSK_STATE_LOCKED &&
+		login->err != -KSK_ERR_PIN_LOCKED && !is_of_this_pin(k, proc);
+}
+
 static void
 login_failed(struct kskd *k, uint16_t index, const struct ksk_ctl_state *login)
 {
@@ -231,6 +249,12 @@ ksk_workers_login(struct kskd *k, struct ksk_proc *proc,
 	ksk_file_close(&proc->pin_fd);
 	token->login = -1;
 	token->unknown = 0;
+	if (is_of_past_pin(k, proc, login)) {
+		ksk_log(KSK_LOG_WARN, "pin-was-wrong",
+			"the PIN before this one was refused", "token",
+			config_of(k, proc->token)->name, (const char *)NULL);
+		return;
+	}
 	if (login->err != 0) {
 		login_failed(k, proc->token, login);
 		return;
@@ -264,7 +288,8 @@ died_in_login(
 	token->login = -1;
 	/* The other workers would fare no better. */
 	token->next_try_ms = proc->due_ms;
-	if (was_pin_taken(proc) && ++token->unknown >= UNKNOWN_MAX) {
+	if (was_pin_taken(proc) && is_of_this_pin(k, proc) &&
+		++token->unknown >= UNKNOWN_MAX) {
 		ksk_locked_set(k, proc->token, "unknown", "");
 		return;
 	}

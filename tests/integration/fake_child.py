@@ -149,6 +149,12 @@ class Child:
             os._exit(1)
         if mode == "think":
             time.sleep(plan()[PROGRAM]["seconds"])
+        if mode.startswith("gate-"):
+            while not os.path.exists(os.path.join(FOLDER, "gate")):
+                time.sleep(0.01)
+            mode = mode[len("gate-"):]
+        if mode == "die":
+            os._exit(1)
         err = {"wrong": 16, "locked": 17, "token": 18, "unfit": 14}.get(
             mode, 0)
         state = {16: 2, 17: 2, 18: 1, 14: 2}.get(err, 0)

@@ -602,6 +602,43 @@ class Login(Case):
         self.assertEqual(self.tries(h), 6)
         self.assertIn('state="ready"', h.log("token-state")[-1])
 
+    def change_pin_in_a_login(self, mode):
+        """The PIN is wrong; while that is tried, a reload brings another."""
+        h = self.house(workers=2)
+        h.plan(kskd_token={"start": mode})
+        h.start()
+        wait_for(lambda: len(h.events("try")) == 1)
+        h.write("etc/pin0", "right\n", 0o600)
+        h.reload()
+        self.assertEqual(len(h.log("reload-done")), 1)
+        return h
+
+    def test_a_pin_is_not_refused_for_the_one_before_it(self):
+        for mode in ("gate-wrong", "gate-unfit"):
+            h = self.change_pin_in_a_login(mode)
+            h.plan()
+            h.write("bin/gate", "")
+            h.all_ready()
+            self.assertEqual([x["pin"] for x in h.events("try")],
+                             ["pin-0", "right", "right"])
+            self.assertEqual(h.log("pin-refused"), [])
+            self.assertFalse(os.path.exists(self.mark(h)))
+
+    def test_a_locked_token_is_locked_for_every_pin(self):
+        h = self.change_pin_in_a_login("gate-locked")
+        h.write("bin/gate", "")
+        self.assertEqual(self.tries(h), 1)
+        self.assertTrue(os.path.exists(self.mark(h)))
+
+    def test_a_death_over_the_pin_before_does_not_count(self):
+        h = self.change_pin_in_a_login("gate-die")
+        h.plan(kskd_token={"start": "die-after-pin"})
+        h.write("bin/gate", "")
+        self.assertEqual(self.tries(h, 1), 3)
+        self.assertEqual([x["pin"] for x in h.events("try")],
+                         ["pin-0", "right", "right"])
+        self.assertEqual(len(h.log("pin-refused")), 1)
+
     def test_unfit_pin(self):
         self.refused("unfit", "pin-unfit", "can't be used")
 
