@@ -90,15 +90,15 @@ enum ksk_reload_phase {
 	KSK_RELOAD_NONE,
 	KSK_RELOAD_READING,   /* kskd-policy runs */
 	KSK_RELOAD_PREPARING, /* children have been asked */
-	KSK_RELOAD_WAITING,   /* for one that died, before all anew */
+	KSK_RELOAD_WAITING,   /* for one that is away, before all anew */
 };
 
 struct ksk_reload {
 	enum ksk_reload_phase phase;
-	bool again;                  /* another SIGHUP came meanwhile */
-	unsigned deaths;             /* tries that a child's death has ended */
-	const struct ksk_proc *dead; /* of the last of them */
-	uint32_t number;             /* of the last reload that was tried */
+	bool again;        /* another SIGHUP came meanwhile */
+	unsigned absences; /* tries that ended because a child was away */
+	const struct ksk_proc *absent; /* the last of them */
+	uint32_t number;               /* of the last reload that was tried */
 	uint64_t until_ms;
 	bool last; /* all others have agreed, the signer is asked */
 	struct ksk_policy_run run;

@@ -20,10 +20,11 @@
 #define ANSWERS_WITHIN_MS 10000u
 /* The signer judges a policy of very many zones beside its work. */
 #define SIGNER_WITHIN_MS 60000u
-/* As many tries may a child's death end; its successor is waited for, so that
- * what it can't use is not taken without it. */
-#define DEATHS_MAX 3u
-#define SUCCESSOR_WITHIN_MS 20000u
+/* As many tries may a child's absence end; it is waited for, so that what it
+ * can't use is not taken without it. A signer checks its journal first. */
+#define ABSENCES_MAX 3u
+#define BACK_WITHIN_MS 20000u
+#define SIGNER_BACK_WITHIN_MS 60000u
 
 static void
 end_reload(struct kskd *k)
@@ -67,20 +68,21 @@ refuse(struct kskd *k, const char *why)
 	ksk_log(KSK_LOG_ERROR, "reload-refused",
 		"nothing is changed, the appliance goes on as before", "why",
 		why, (const char *)NULL);
-	k->reload.deaths = 0;
+	k->reload.absences = 0;
 	abort_all(k);
 	end_reload(k);
 }
 
-/* Says little about the files, unless it comes again and again. */
+/* Says little about the files, unless it comes again and again. what: the child
+ * does, or is. */
 static void
-child_died(struct kskd *k, const struct ksk_proc *dead)
+wait_for(struct kskd *k, const struct ksk_proc *absent, const char *what)
 {
 	struct ksk_fault fault;
 
-	ksk_fault_set(&fault, "%s died while the reload was prepared",
-		ksk_proc_program(dead));
-	if (++k->reload.deaths == DEATHS_MAX) {
+	ksk_fault_set(&fault, "%s %s while the reload was prepared",
+		ksk_proc_program(absent), what);
+	if (++k->reload.absences == ABSENCES_MAX) {
 		refuse(k, fault.text);
 		return;
 	}
@@ -89,9 +91,11 @@ child_died(struct kskd *k, const struct ksk_proc *dead)
 		(const char *)NULL);
 	abort_all(k);
 	ksk_settings_free(&k->reload.next);
-	k->reload.dead = dead;
+	k->reload.absent = absent;
 	k->reload.phase = KSK_RELOAD_WAITING;
-	k->reload.until_ms = ksk_clock_mono_ms() + SUCCESSOR_WITHIN_MS;
+	k->reload.until_ms = ksk_clock_mono_ms() +
+		(absent->kind == KSK_CHILD_SIGNER ? SIGNER_BACK_WITHIN_MS
+						  : BACK_WITHIN_MS);
 }
 
 /* Loads the files. Returns false with the reason in fault. */
@@ -147,9 +151,9 @@ ksk_reload_begin(struct kskd *k)
 	k->reload.until_ms = k->reload.run.until_ms;
 }
 
-/* A child that was starting when the answers were counted gets both packets;
- * if it can't use what all others could, COMMIT comes to it unasked, it ends,
- * and starts with the new settings. */
+/* A frontend or worker that was starting when the answers were counted gets
+ * both packets; if it can't use what all others could, COMMIT comes to it
+ * unasked, it ends, and starts with the new settings. */
 void
 ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc)
 {
@@ -161,6 +165,30 @@ ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc)
 		return;
 	ksk_control_prepare(k, proc, &k->settings, k->settings_number);
 	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
+}
+
+static void
+commit_to(struct kskd *k, struct ksk_proc *proc)
+{
+	if (proc->answer == KSK_ANSWER_NONE) {
+		ksk_reload_catch_up(k, proc);
+		return;
+	}
+	proc->answer = KSK_ANSWER_NONE;
+	proc->settings = k->settings_number;
+	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
+}
+
+/* The signer comes last: it has the workers look up all keys, and by then they
+ * must have the new keymap alone. */
+static void
+commit_to_all(struct kskd *k)
+{
+	for (size_t i = 0; i < k->proc_count; i++) {
+		if (k->proc[i].kind != KSK_CHILD_SIGNER)
+			commit_to(k, &k->proc[i]);
+	}
+	commit_to(k, &k->proc[KSK_PROC_SIGNER]);
 }
 
 /* All have agreed. */
@@ -178,24 +206,14 @@ commit(struct kskd *k)
 	k->settings = k->reload.next;
 	ksk_settings_init(&k->reload.next);
 	k->settings_number = k->reload.number;
-	for (size_t i = 0; i < k->proc_count; i++) {
-		struct ksk_proc *proc = &k->proc[i];
-
-		if (proc->answer == KSK_ANSWER_NONE) {
-			ksk_reload_catch_up(k, proc);
-			continue;
-		}
-		proc->answer = KSK_ANSWER_NONE;
-		proc->settings = k->settings_number;
-		ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
-	}
+	commit_to_all(k);
 	ksk_workers_sources(k, before);
 	if (ksk_unlock_open(k, &fault) != KSK_OK)
 		ksk_log(KSK_LOG_ERROR, "unlock-closed", fault.text,
 			(const char *)NULL);
 	ksk_log(KSK_LOG_INFO, "reload-done", "the new files are in use",
 		(const char *)NULL);
-	k->reload.deaths = 0;
+	k->reload.absences = 0;
 	end_reload(k);
 }
 
@@ -208,6 +226,16 @@ ask(struct kskd *k, struct ksk_proc *proc)
 	ksk_control_prepare(k, proc, &k->reload.next, k->reload.number);
 }
 
+/* What it would refuse must not become what its successor starts with: that
+ * one could not start. */
+static bool
+is_signer_away(const struct kskd *k)
+{
+	const struct ksk_proc *signer = &k->proc[KSK_PROC_SIGNER];
+
+	return is_concerned(k, signer) && signer->phase != KSK_PHASE_READY;
+}
+
 static void
 go_on_if_all(struct kskd *k)
 {
@@ -217,6 +245,10 @@ go_on_if_all(struct kskd *k)
 	}
 	if (k->reload.last) {
 		commit(k);
+		return;
+	}
+	if (is_signer_away(k)) {
+		wait_for(k, &k->proc[KSK_PROC_SIGNER], "was not ready");
 		return;
 	}
 	k->reload.last = true;
@@ -307,13 +339,15 @@ ksk_reload_died(struct kskd *k, struct ksk_proc *proc)
 
 	proc->answer = KSK_ANSWER_NONE;
 	if (k->reload.phase == KSK_RELOAD_PREPARING && asked)
-		child_died(k, proc);
+		wait_for(k, proc, "died");
 }
 
 static void
 begin_anew(struct kskd *k)
 {
 	k->reload.phase = KSK_RELOAD_NONE;
+	/* The files are read after every signal that has come. */
+	k->reload.again = false;
 	ksk_reload_begin(k);
 }
 
@@ -321,7 +355,7 @@ void
 ksk_reload_run(struct kskd *k, uint64_t now_ms)
 {
 	if (k->reload.phase == KSK_RELOAD_WAITING &&
-		k->reload.dead->phase == KSK_PHASE_READY) {
+		k->reload.absent->phase == KSK_PHASE_READY) {
 		begin_anew(k);
 		return;
 	}
@@ -329,8 +363,10 @@ ksk_reload_run(struct kskd *k, uint64_t now_ms)
 		return;
 	if (k->reload.phase == KSK_RELOAD_WAITING) {
 		refuse(k,
-			"a process died while the reload was prepared, and is "
-			"not back within 20 s");
+			k->reload.absent->kind == KSK_CHILD_SIGNER
+				? "the signer is not back within 60 s"
+				: "a process that died while the reload was "
+				  "prepared is not back within 20 s");
 		return;
 	}
 	if (k->reload.phase == KSK_RELOAD_READING) {

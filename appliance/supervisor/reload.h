@@ -6,10 +6,14 @@
  * over.
  *
  *	NONE → READING (kskd-policy) → PREPARING (answers) → NONE
+ *	          ↑                        ↓ one is away
+ *	          └──────────────────── WAITING
  *
- * A child that is starting meanwhile catches up when it becomes ready. One that
- * was asked and dies, or is silent, has the reload begun anew, a few times: its
- * end says little about the files, and nobody may be there to ask again.
+ * A frontend or worker that is starting meanwhile catches up when it becomes
+ * ready. One that was asked and dies has the reload begun anew when it is back,
+ * a few times: its end says little about the files, and nobody may be there to
+ * ask again. A signer that is starting is waited for likewise, since no policy
+ * is taken that it has not agreed to. One that is alive and silent refuses.
  * Tests: tests/integration/test_supervisor.py, test_reload.py
  */
 #ifndef KSK_SUPERVISOR_RELOAD_H
@@ -28,8 +32,8 @@ void ksk_reload_policy_ended(struct kskd *k, int status);
 KSK_MUST_USE enum ksk_err ksk_reload_prepared(struct kskd *k,
 	struct ksk_proc *proc, const struct ksk_ctl_prepared *answer);
 
-/* Takes a child's death: if it was asked, the reload begins anew or is given
- * up. */
+/* Takes a child's death: if it was asked, the reload begins anew or is
+ * given up. */
 void ksk_reload_died(struct kskd *k, struct ksk_proc *proc);
 
 /* Gives a child that has become ready what changed while it started. */

@@ -892,6 +892,66 @@ class Reload(Case):
         self.assertEqual(late[0]["files"], ["# keymap two\n"])
         self.assertTrue(alive(after[TOKEN, 1]))
 
+    def start_signer_slowly(self, **more):
+        """Kills the signer; its successor takes a while, then does more."""
+        self.h.plan(kskd_signer={"start": "slow", "seconds": 1.5, **more})
+        os.kill(self.before[SIGNER, 0], signal.SIGKILL)
+        wait_for(lambda: len(self.h.events("start", SIGNER)) == 2)
+        self.change_all()
+
+    def test_a_signer_that_is_starting_is_asked(self):
+        h = self.h
+        self.start_signer_slowly()
+        h.reload()
+        self.assertEqual(len(h.log("reload-done")), 1, h.text())
+        self.assertIn("kskd-signer was not ready", h.log("reload-again")[0])
+        after = h.all_ready()
+        wait_for(lambda: len(h.events("commit")) == 4)
+        asked = h.events("prepare", pid=after[SIGNER, 0])
+        self.assertEqual([x["files"] for x in asked],
+                         [["table of better policy\n", "a word\n"]])
+        self.assertLess(asked[0]["time"],
+                        min(x["time"] for x in h.events("commit")))
+
+    def test_a_signer_that_is_starting_may_refuse(self):
+        """What it refuses, its successor could not even start with."""
+        h = self.h
+        self.start_signer_slowly(prepare="the version went back")
+        h.reload()
+        after = h.all_ready()
+        self.assertEqual(h.log("reload-done"), [])
+        self.assertIn("the version went back", h.log("reload-refused")[-1])
+        wait_for(lambda: len(h.events("abort")) == 7)
+        self.assertEqual(h.events("commit"), [])
+        h.plan()
+        os.kill(after[SIGNER, 0], signal.SIGKILL)
+        wait_for(lambda: len(h.events("files", SIGNER)) == 3)
+        self.assertEqual(h.events("files", SIGNER)[-1]["table"],
+                         "table of good policy\n")
+
+    def test_a_signal_while_one_is_waited_for(self):
+        """What comes after it is read already."""
+        h = self.h
+        self.start_signer_slowly()
+        h.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: h.log("reload-again"))
+        h.write("etc/policy.yaml", "best policy\n")
+        h.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(h.events("commit")) == 4)
+        self.assertEqual(h.events("prepare", SIGNER)[-1]["files"][0],
+                         "table of best policy\n")
+        time.sleep(0.5)
+        self.assertEqual(len(h.log("reload-done")), 1, h.text())
+
+    def test_a_stop_while_one_is_waited_for(self):
+        h = self.h
+        self.start_signer_slowly()
+        h.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: h.log("reload-again"))
+        self.assertEqual(h.stop(), 0)
+        self.assertIn("kskd stops", h.log("reload-refused")[-1])
+        self.assertEqual(h.events("commit"), [])
+
     def test_many_at_once(self):
         h = self.h
         h.write("etc/policy.yaml", "SLOW policy\n")
