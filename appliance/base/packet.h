@@ -69,7 +69,9 @@ uint16_t ksk_packet_open(struct ksk_span packet, struct ksk_wire *out_body);
 struct ksk_wire_out ksk_packet_begin(struct ksk_buf *buf, enum ksk_packet nr);
 
 /* ---- control: plain ones have these bodies ----
- * READY, STOP: empty.  COMMIT, ABORT: u32 reload number.
+ * READY, STOP: empty.  COMMIT, ABORT: u32 reload number. A signer whose policy
+ *   operators sign gets COMMIT alone: the workers have another keymap. ABORT
+ *   also comes to a signer that was not asked.
  * PREPARE: u32 reload number, then by receiver: signer {policy memfd},
  *   frontend {key fd, certificate fd}, worker {keymap fd}.
  * PREPARED: u32 reload number, u8 ok, text why not.

@@ -379,6 +379,17 @@ commit_reload(struct ksk_signer *signer, uint32_t number)
 	commit_policy(signer, number);
 }
 
+/* It may never have been prepared here. The workers looked for keys by its
+ * keymap too. */
+static void
+abort_reload(struct ksk_signer *signer, uint32_t number)
+{
+	if (number == signer->prepared_number &&
+		signer->policy_step == KSK_POLICY_NONE)
+		forget_prepared(signer);
+	ksk_crew_look_again(&signer->crew);
+}
+
 static enum ksk_err
 take_number(struct ksk_signer *signer, uint16_t packet, struct ksk_wire *body,
 	const int fds[2])
@@ -389,11 +400,14 @@ take_number(struct ksk_signer *signer, uint16_t packet, struct ksk_wire *body,
 		return err;
 	if (packet == KSK_CTL_PREPARE)
 		prepare_policy(signer, number, fds);
+	else if (packet == KSK_CTL_COMMIT && signer->start.quorum)
+		/* Nothing for this process, but the workers have another
+		 * keymap. */
+		ksk_crew_look_again(&signer->crew);
 	else if (packet == KSK_CTL_COMMIT)
 		commit_reload(signer, number);
-	else if (number == signer->prepared_number &&
-		signer->policy_step == KSK_POLICY_NONE)
-		forget_prepared(signer);
+	else
+		abort_reload(signer, number);
 	return KSK_OK;
 }
 

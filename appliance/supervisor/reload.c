@@ -47,19 +47,33 @@ is_concerned(const struct kskd *k, const struct ksk_proc *proc)
 	return proc->kind != KSK_CHILD_SIGNER || !k->settings.config.quorum;
 }
 
-/* Everything stays as it was. */
+static void
+tell_abort(struct kskd *k, struct ksk_proc *proc)
+{
+	proc->answer = KSK_ANSWER_NONE;
+	if (proc->phase == KSK_PHASE_READY)
+		ksk_control_number(k, proc, KSK_CTL_ABORT, k->reload.number);
+}
+
+/* Everything stays as it was. The signer comes last, whether it was asked or
+ * not: what workers told it of keys by the keymap that is not to be is wrong
+ * now. */
 static void
 abort_all(struct kskd *k)
 {
+	struct ksk_proc *signer = &k->proc[KSK_PROC_SIGNER];
+	bool asked = signer->answer != KSK_ANSWER_NONE;
+
 	for (size_t i = 0; i < k->proc_count; i++) {
 		struct ksk_proc *proc = &k->proc[i];
 
-		if (proc->answer != KSK_ANSWER_NONE &&
-			proc->phase == KSK_PHASE_READY)
-			ksk_control_number(
-				k, proc, KSK_CTL_ABORT, k->reload.number);
-		proc->answer = KSK_ANSWER_NONE;
+		if (proc == signer || proc->answer == KSK_ANSWER_NONE)
+			continue;
+		tell_abort(k, proc);
+		asked = true;
 	}
+	if (asked)
+		tell_abort(k, signer);
 }
 
 static void
@@ -151,6 +165,13 @@ ksk_reload_begin(struct kskd *k)
 	k->reload.until_ms = k->reload.run.until_ms;
 }
 
+/* Of what it was given nothing changes, but the workers have another keymap. */
+static void
+tell_unconcerned(struct kskd *k, struct ksk_proc *proc)
+{
+	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
+}
+
 /* A frontend or worker that was starting when the answers were counted gets
  * both packets; if it can't use what all others could, COMMIT comes to it
  * unasked, it ends, and starts with the new settings. */
@@ -161,8 +182,10 @@ ksk_reload_catch_up(struct kskd *k, struct ksk_proc *proc)
 		proc->settings == k->settings_number)
 		return;
 	proc->settings = k->settings_number;
-	if (!is_concerned(k, proc))
+	if (!is_concerned(k, proc)) {
+		tell_unconcerned(k, proc);
 		return;
+	}
 	ksk_control_prepare(k, proc, &k->settings, k->settings_number);
 	ksk_control_number(k, proc, KSK_CTL_COMMIT, k->settings_number);
 }

@@ -391,6 +391,26 @@ class WithAFile(unittest.TestCase):
                 self.assertFalse(reply[3][1][1])
 
 
+class Keymap(House):
+    def test_a_reload_brings_it(self):
+        """Operators sign the policy; the keymap is root's, who reloads it."""
+        a = self.a
+        self.begin()
+        self.signs()
+        with open(a.path("etc/keymap"), encoding="ascii") as f:
+            right = f.read()
+        a.write("etc/keymap", "# empty\n")
+        a.reload()
+        a.wait_up("auto", state=3)
+        self.signs(ap.NOT_READY)
+        a.write("etc/keymap", right)
+        a.reload()
+        a.wait_ready()
+        self.signs()
+        self.assertEqual(a.log_lines("worker-wrong"), [])
+        self.assertEqual(a.log_lines("reload-refused"), [])
+
+
 class GoingOver(unittest.TestCase):
     """An appliance with a policy file gets operators later."""
 

@@ -134,6 +134,32 @@ class Reload(unittest.TestCase):
         self.assertIn("died", a.log_lines("reload-again")[-1])
         self.assertEqual(a.log_lines("reload-refused"), [])
 
+    def state(self):
+        with self.a.peer() as peer:
+            return peer.ask(ap.STATUS)[3][4]
+
+    def test_a_keymap_that_is_refused_gives_no_key(self):
+        """Workers look up keys by a keymap that they were asked about."""
+        a = self.a
+        a.start()
+        with open(a.path("etc/keymap"), encoding="ascii") as f:
+            right = f.read()
+        a.write("etc/keymap", "# empty\n")
+        self.reload("reload-done")
+        ap.wait_for(lambda: self.state() == 3)
+        frontend = a.children()["kskd-frontend"][0]
+        os.kill(frontend, signal.SIGSTOP)
+        a.write("etc/keymap", right)
+        ready = 'the state of the appliance has changed state="ready"'
+        seen = a.log_text().count(ready)
+        a.reload()
+        ap.wait_for(lambda: a.log_text().count(ready) > seen)
+        a.write("etc/kskd.yaml", "listen: 1\n")
+        os.kill(frontend, signal.SIGKILL)
+        ap.wait_for(lambda: a.log_lines("reload-refused"))
+        ap.wait_for(lambda: self.state() == 3)
+        self.assertEqual(a.log_lines("worker-wrong"), [])
+
     def test_a_new_certificate_for_the_same_key(self):
         a = self.a
         a.start()

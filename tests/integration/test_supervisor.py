@@ -756,8 +756,13 @@ class Reload(Case):
         self.assertIn(words, h.log("reload-refused")[-1])
         wait_for(lambda: len(h.events("prepare")) >= prepared)
         self.assertEqual(len(h.events("prepare")), prepared)
-        wait_for(lambda: len(h.events("abort")) == len(
-            [x for x in h.events("prepare") if alive(x["pid"])]))
+        asked = [x for x in h.events("prepare") if alive(x["pid"]) and
+                 x["program"] != SIGNER]
+        wait_for(lambda: len([x for x in h.events("abort")
+                              if x["program"] != SIGNER]) == len(asked))
+        # The signer hears of each, and has its keys looked up by the old.
+        wait_for(lambda: len(h.events("abort", SIGNER)) == len(
+            {x["number"] for x in h.events("prepare")}))
         self.assertEqual(h.events("commit"), [])
         self.assertEqual(h.all_ready(), self.before)
         h.plan()
