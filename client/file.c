@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,24 +153,30 @@ write_all(int fd, const uint8_t *data, size_t len)
 	return true;
 }
 
-void
-ksk_file_sync_folder(const char *path)
+/* Opens the folder of a path, or -1. */
+static int
+open_folder(const char *path, int flags, mode_t mode)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = slash == NULL
 		? strdup(".")
 		: strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	int fd;
+	int fd = folder == NULL ? -1 : open(folder, flags | O_CLOEXEC, mode);
 
-	if (folder == NULL)
-		return;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		/* Some file systems can't; the file itself is synced. */
-		(void)fsync(fd);
-		(void)close(fd);
-	}
 	free(folder);
+	return fd;
+}
+
+void
+ksk_file_sync_folder(const char *path)
+{
+	int fd = open_folder(path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return;
+	/* Some file systems can't; the file itself is synced. */
+	(void)fsync(fd);
+	(void)close(fd);
 }
 
 /* The mode of the file that is replaced; for a new one what umask leaves. What
@@ -202,83 +210,147 @@ find_mode(const char *path, mode_t *out_mode, struct ksk_fault *fault)
 	return KSK_OK;
 }
 
-static bool
-write_and_rename(const char *temporary, int fd, const char *path, mode_t mode,
-	const void *data, size_t len)
-{
-	bool good = write_all(fd, data, len) && fchmod(fd, mode) == 0 &&
-		fsync(fd) == 0;
+/* A new file on its way to a path. */
+struct fresh {
+	const char *path;
+	char *name; /* owned; its own until it gets that of path */
+	bool named; /* it has that one */
+	int fd;
+	sigset_t before; /* signals that may end this process */
+};
 
-	/* close reports what a network file system could not keep. */
-	if (close(fd) != 0)
-		good = false;
-	return good && rename(temporary, path) == 0;
+/* Beside the path, with room for what makes it different. */
+static bool
+make_name(struct fresh *f)
+{
+	size_t cap = strlen(f->path) + sizeof(".XXXXXX");
+
+	f->name = malloc(cap);
+	if (f->name != NULL)
+		(void)snprintf(f->name, cap, "%s.XXXXXX", f->path);
+	return f->name != NULL;
 }
 
-/* Opens a new file beside another one, under a name of its own. out_name:
- * owned, free(). */
-static enum ksk_err
-open_beside(
-	const char *path, char **out_name, int *out_fd, struct ksk_fault *fault)
+/* A process that is asked to end does so a moment later, when no half file is
+ * there. */
+static void
+hold_signals(struct fresh *f)
 {
-	size_t cap = strlen(path) + sizeof(".XXXXXX");
-	char *name = malloc(cap);
-	int fd;
+	sigset_t asked;
 
-	if (name == NULL) {
+	(void)sigemptyset(&asked);
+	(void)sigaddset(&asked, SIGTERM);
+	(void)sigaddset(&asked, SIGINT);
+	(void)sigaddset(&asked, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &asked, &f->before);
+}
+
+static void
+drop_fresh(struct fresh *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	if (f->named)
+		(void)unlink(f->name);
+	free(f->name);
+	(void)sigprocmask(SIG_SETMASK, &f->before, NULL);
+}
+
+/* Opens a new file for a path. What was opened is dropped by the caller,
+ * whatever comes back. */
+static enum ksk_err
+open_fresh(const char *path, struct fresh *f, struct ksk_fault *fault)
+{
+	*f = (struct fresh){.path = path, .fd = -1};
+	hold_signals(f);
+	if (!make_name(f)) {
 		ksk_fault_set(fault, "no memory is left");
 		return KSK_ERR_NO_MEMORY;
 	}
-	(void)snprintf(name, cap, "%s.XXXXXX", path);
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd < 0) {
-		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
-		free(name);
-		return KSK_ERR_IO;
+	/* Without a name nothing stays behind a process that is killed; not
+	 * every file system has that, and /proc gives it its name. */
+	if (access("/proc/self/fd", X_OK) == 0)
+		f->fd = open_folder(path, O_TMPFILE | O_WRONLY, 0600);
+	if (f->fd < 0) {
+		f->fd = mkostemp(f->name, O_CLOEXEC);
+		f->named = f->fd >= 0;
 	}
-	*out_name = name;
-	*out_fd = fd;
-	return KSK_OK;
+	if (f->fd >= 0)
+		return KSK_OK;
+	ksk_fault_set(fault, "%s: %s", path, strerror(errno));
+	return KSK_ERR_IO;
+}
+
+/* A link never replaces a file: it gets a name of its own first. */
+static bool
+give_name(struct fresh *f)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	for (int i = 0; !f->named && i < 100; i++) {
+		char *end = f->name + strlen(f->path) + 1;
+		uint8_t random[6];
+
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return false;
+		for (size_t k = 0; k < sizeof(random); k++)
+			end[k] = digits[random[k] % (sizeof(digits) - 1)];
+		f->named = linkat(AT_FDCWD, self, AT_FDCWD, f->name,
+				   AT_SYMLINK_FOLLOW) == 0;
+		if (!f->named && errno != EEXIST)
+			return false;
+	}
+	return f->named;
+}
+
+static bool
+write_and_rename(struct fresh *f, mode_t mode, const void *data, size_t len)
+{
+	bool good = write_all(f->fd, data, len) && fchmod(f->fd, mode) == 0 &&
+		fsync(f->fd) == 0 && give_name(f);
+	int fd = f->fd;
+
+	/* close reports what a network file system could not keep. */
+	f->fd = -1;
+	if (close(fd) != 0)
+		good = false;
+	if (!good || rename(f->name, f->path) != 0)
+		return false;
+	f->named = false;
+	return true;
 }
 
 static enum ksk_err
 replace(const char *path, mode_t mode, const void *data, size_t len,
 	struct ksk_fault *fault)
 {
-	char *temporary;
-	enum ksk_err err;
-	int fd;
+	struct fresh f;
+	enum ksk_err err = open_fresh(path, &f, fault);
 
-	err = open_beside(path, &temporary, &fd, fault);
-	if (err != KSK_OK)
-		return err;
-	if (write_and_rename(temporary, fd, path, mode, data, len)) {
-		ksk_file_sync_folder(path);
-	} else {
+	if (err == KSK_OK && !write_and_rename(&f, mode, data, len)) {
 		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
-		(void)unlink(temporary);
 		err = KSK_ERR_IO;
 	}
-	free(temporary);
+	if (err == KSK_OK)
+		ksk_file_sync_folder(path);
+	drop_fresh(&f);
 	return err;
 }
 
 enum ksk_err
 ksk_file_check(const char *path, struct ksk_fault *fault)
 {
-	char *temporary;
+	struct fresh f;
 	mode_t mode;
 	enum ksk_err err = find_mode(path, &mode, fault);
-	int fd;
 
-	if (err == KSK_OK)
-		err = open_beside(path, &temporary, &fd, fault);
 	if (err != KSK_OK)
 		return err;
-	(void)close(fd);
-	(void)unlink(temporary);
-	free(temporary);
-	return KSK_OK;
+	err = open_fresh(path, &f, fault);
+	drop_fresh(&f);
+	return err;
 }
 
 enum ksk_err

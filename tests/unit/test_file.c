@@ -6,12 +6,16 @@
 #include "client/file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +155,74 @@ test_what_is_no_file_is_not_replaced(void **state)
 	assert_int_equal(count_files(), 1);
 }
 
+/* Replaces a file again and again until a signal ends it. */
+static _Noreturn void
+replace_for_ever(void)
+{
+	static const char content[4096];
+	struct ksk_fault fault;
+
+	for (;;) {
+		if (ksk_file_replace(path, content, sizeof(content), &fault) !=
+			KSK_OK)
+			_exit(1);
+	}
+}
+
+/* Counts and removes what stands beside the whole file. */
+static int
+drop_others(void)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int count = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, "file.", 5) != 0)
+			continue;
+		assert_int_equal(unlinkat(dirfd(dir), entry->d_name, 0), 0);
+		count++;
+	}
+	closedir(dir);
+	return count;
+}
+
+/* Returns how many files stood beside the whole one. */
+static int
+kill_often(int how, int times)
+{
+	for (int i = 0; i < times; i++) {
+		const struct timespec time = {.tv_nsec = 2000000 + i * 37000};
+		pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (pid == 0)
+			replace_for_ever();
+		(void)nanosleep(&time, NULL);
+		assert_int_equal(kill(pid, how), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == how);
+	}
+	return drop_others();
+}
+
+/* Where the file system knows files without a name there is one only for a
+ * moment, and none at all for who is asked to end. */
+static void
+test_nothing_is_left_by_one_who_is_killed(void **state)
+{
+	int fd = open(folder, O_TMPFILE | O_WRONLY, 0600);
+
+	(void)state;
+	assert_int_equal(kill_often(SIGTERM, 40), 0);
+	if (fd < 0)
+		return;
+	(void)close(fd);
+	assert_in_range(kill_often(SIGKILL, 40), 0, 12);
+}
+
 int
 main(void)
 {
@@ -160,6 +232,8 @@ main(void)
 		cmocka_unit_test_teardown(test_links_are_not_replaced, clean),
 		cmocka_unit_test_teardown(
 			test_what_is_no_file_is_not_replaced, clean),
+		cmocka_unit_test_teardown(
+			test_nothing_is_left_by_one_who_is_killed, clean),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
