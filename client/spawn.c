@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,11 +45,15 @@ close_end(int *fd)
 
 /* In the child: only calls that are safe behind fork. */
 static _Noreturn void
-become(const struct ksk_spawn *spawn, const int theirs[PIPES], int failure)
+become(const struct ksk_spawn *spawn, const int theirs[PIPES], int failure,
+	pid_t parent)
 {
 	int error;
 
 	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
 	if (dup2(theirs[IN], 0) >= 0 && dup2(theirs[OUT], 1) >= 0 &&
 		dup2(theirs[ERR], 2) >= 0 &&
 		(spawn->folder == NULL || chdir(spawn->folder) == 0)) {
@@ -68,13 +73,14 @@ static int
 fork_and_exec(struct run *r, const int theirs[PIPES])
 {
 	int failure[2], error = 0;
+	pid_t parent = getpid();
 	ssize_t got;
 
 	if (pipe2(failure, O_CLOEXEC) != 0)
 		return errno;
 	r->pid = fork();
 	if (r->pid == 0)
-		become(r->spawn, theirs, failure[1]);
+		become(r->spawn, theirs, failure[1], parent);
 	error = r->pid < 0 ? errno : 0;
 	(void)close(failure[1]);
 	do {

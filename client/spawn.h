@@ -2,7 +2,8 @@
 /*
  * spawn - runs a program that a person named in a file: no shell, bytes on its
  * standard input, what it writes kept, with limits of size and time. A program
- * that takes longer is killed, together with what it started.
+ * that takes longer is killed, together with what it started; one whose caller
+ * is killed ends too.
  * Tests: tests/unit/test_spawn.c
  */
 #ifndef KSK_CLIENT_SPAWN_H

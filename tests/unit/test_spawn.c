@@ -10,7 +10,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -157,6 +159,38 @@ refuses_too_much(void **state)
 	free(spawn.out);
 }
 
+/* Its own caller is gone: nobody would end it. */
+static void
+ends_with_its_caller(void **state)
+{
+	const char *const argv[] = SHELL("echo >&2; exec sleep 30");
+	int ends[2], status;
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct ksk_spawn spawn;
+		struct ksk_fault fault;
+
+		/* The program has the writing end as long as it lives. */
+		(void)close(ends[0]);
+		(void)run(argv, "", 60000, &spawn, &fault);
+		_exit(0);
+	}
+	(void)close(ends[1]);
+	(void)usleep(300000);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	alarm(10);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	alarm(0);
+	(void)close(ends[0]);
+}
+
 int
 main(void)
 {
@@ -169,6 +203,7 @@ main(void)
 		cmocka_unit_test(kills_what_takes_too_long),
 		cmocka_unit_test(waits_for_nobody_who_was_left_behind),
 		cmocka_unit_test(refuses_too_much),
+		cmocka_unit_test(ends_with_its_caller),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
