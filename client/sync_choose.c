@@ -186,6 +186,13 @@ take(struct choose *c, const char *provider, struct ksk_span rdata)
 		rrset->rdata[rrset->count++] = rdata;
 }
 
+/* True if the time has come for a key that was signed to leave. */
+static bool
+is_due(const struct choose *c, const struct ksk_provider_key_entry *key)
+{
+	return key->has_drop && key->drop <= c->now;
+}
+
 /* What is waited for with a key that stays. */
 static void
 note_leaving(struct choose *c, const char *provider,
@@ -193,7 +200,12 @@ note_leaving(struct choose *c, const char *provider,
 {
 	char at[KSK_TIME_CAP];
 
-	if (key->has_drop)
+	if (is_due(c, key))
+		ksk_note_add(&c->out->notes, KSK_NOTE_WAIT, provider,
+			"key %u stays: an address of its servers does not "
+			"show what it signs with",
+			key->ds.tag);
+	else if (key->has_drop)
 		ksk_note_add(&c->out->notes, KSK_NOTE_WAIT, provider,
 			"key %u leaves at %s: until then a cache may need it",
 			key->ds.tag, ksk_time_text(at, key->drop));
@@ -230,12 +242,12 @@ note_coming(struct choose *c, const char *provider,
 }
 
 /* True if a key that was signed may leave now, as far as it is wanted at all.
- * Its provider's word that it is unused is what it signs with. */
+ * Its provider's word that it is unused is what all its servers sign with. */
 static bool
 may_leave(const struct choose *c, const struct ksk_provider_entry *entry,
 	const struct ksk_provider_key_entry *key, const struct ksk_offer *offer)
 {
-	return key->has_drop && key->drop <= c->now &&
+	return is_due(c, key) && (offer == NULL || !offer->unseen) &&
 		!is_used(c, entry, key, offer);
 }
 

@@ -8,8 +8,9 @@
  * The rules: a key counts for the provider that the policy pins it for. One
  * that was signed and is offered no more stays until the appliance says that it
  * may leave, and so does every key of a provider that could not be asked. A
- * retired key leaves at that moment though it is offered, unless its provider
- * still signs with it. A withdrawn key is never taken. A co-signer's key stands
+ * retired key leaves at that moment though it is offered. Neither leaves as long
+ * as its provider signs with it, or an address of its servers does not show
+ * what it signs with. A withdrawn key is never taken. A co-signer's key stands
  * from when its provider first offers it until the policy's `until`.
  * Tests: tests/unit/test_sync_choose.c
  */
@@ -49,6 +50,7 @@ struct ksk_offer {
 			       * keys of all: nothing is missed there, and
 			       * foreign keys are no fault */
 	struct ksk_rrset rrset;
+	bool unseen; /* an address does not show what signs its zone */
 	size_t active_count;
 	struct ksk_active active[KSK_ACTIVE_MAX]; /* what signs its zone */
 };

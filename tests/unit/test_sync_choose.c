@@ -379,6 +379,35 @@ a_csk_is_a_key_of_its_provider(void **state)
 	assert_false(ksk_sync_has_own(&s.keys, "beta", &s.choice.rrset));
 }
 
+/* An address that is silent may sign with the old key as ever. */
+static void
+stays_until_all_show_what_they_sign_with(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s);
+	s.keys.provider[0].key[0].has_drop = true;
+	s.keys.provider[0].key[0].drop = NOW;
+	s.offer[0].rrset.count = 0;
+	s.offer[0].unseen = true;
+	choose(&s, 2, 1);
+	expect_note(&s, 0, KSK_NOTE_WAIT, "alpha", "does not show what it");
+	s.offer[0].unseen = false;
+	choose(&s, 1, 0);
+	/* By the policy's word too; a withdrawn key goes at once. */
+	begin(&s);
+	s.offer[0].unseen = true;
+	s.keys.provider[0].key[0].has_drop = true;
+	s.keys.provider[0].key[0].drop = NOW;
+	s.keys.provider[0].key[0].has_retired = true;
+	s.keys.provider[0].key[0].retired = NOW;
+	choose(&s, 2, 1);
+	expect_note(&s, 0, KSK_NOTE_WAIT, "alpha", "does not show what it");
+	s.keys.provider[0].key[0].withdrawn = true;
+	choose(&s, 1, 0);
+}
+
 static void
 tells_of_an_announcement_that_is_over(void **state)
 {
@@ -429,6 +458,7 @@ main(void)
 		cmocka_unit_test(shown_keys),
 		cmocka_unit_test(cosigners_are_taken),
 		cmocka_unit_test(a_csk_is_a_key_of_its_provider),
+		cmocka_unit_test(stays_until_all_show_what_they_sign_with),
 		cmocka_unit_test(tells_of_an_announcement_that_is_over),
 		cmocka_unit_test(tells_when_the_parent_may_have_a_ds),
 	};
