@@ -297,6 +297,7 @@ providers: deps-test ## every roll with the providers' own software, PROBES= val
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_providers.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_sync.py
+	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_sync_many.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_check.py
 	$(Q)KSK_BUILD="$(BUILD)" $(PYTHON) tests/providers/test_adapters.py
 	$(Q)KSK_BUILD="$(BUILD)" KSK_PROBES=$(PROBES) \

@@ -7,6 +7,8 @@
 #include "client/check.h"
 
 #include "appliance/base/yaml.h"
+#include "client/fan.h"
+#include "client/silent.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -46,8 +48,49 @@ print(const struct check *c)
 	return err;
 }
 
+/* One zone, in a process of its own. */
+static int
+do_zone(void *ctx, size_t i, struct ksk_text *result)
+{
+	struct check *c = ctx;
+	struct ksk_check_zone *z = &c->zones[i];
+	json_t *value;
+	char *text;
+
+	z->now = (uint64_t)time(NULL);
+	ksk_check_zone_run(z);
+	value = ksk_check_give(z);
+	text = value == NULL
+		? NULL
+		: json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (text == NULL)
+		result->failed = true;
+	else
+		ksk_text_add(result, "%s", text);
+	free(text);
+	json_decref(value);
+	ksk_check_zone_wipe(z);
+	return 0;
+}
+
+/* A result that did not come must not look like one that is in order. */
 static void
-do_zone(struct check *c, const struct ksk_sync_zone *zone)
+take_zone(void *ctx, size_t i, int status, struct ksk_span result)
+{
+	struct check *c = ctx;
+	struct ksk_check_zone *z = &c->zones[i];
+	json_t *value = status == KSK_FAN_LOST
+		? NULL
+		: json_loadb((const char *)result.data, result.len, 0, NULL);
+
+	if (!ksk_check_take(z, value))
+		ksk_check_add(z, KSK_CHECK_UNKNOWN, "", "",
+			"the process for this zone ended without a result");
+	json_decref(value);
+}
+
+static void
+add_zone(struct check *c, const struct ksk_sync_zone *zone)
 {
 	struct ksk_check_zone *z = &c->zones[c->count++];
 
@@ -59,12 +102,12 @@ do_zone(struct check *c, const struct ksk_sync_zone *zone)
 	z->now = (uint64_t)time(NULL);
 	z->warning = c->warning;
 	z->critical = c->critical;
-	ksk_check_zone_run(z);
 }
 
 static enum ksk_check_level
 do_zones(struct check *c)
 {
+	struct ksk_fan fan = {.ctx = c, .work = do_zone, .take = take_zone};
 	enum ksk_check_level level = KSK_CHECK_UNKNOWN;
 
 	c->zones = calloc(c->config->zone_count, sizeof(*c->zones));
@@ -76,10 +119,13 @@ do_zones(struct check *c)
 		const struct ksk_sync_zone *zone = &c->config->zone[i];
 
 		if (!c->has_zone || ksk_name_equal(&zone->owner, &c->zone))
-			do_zone(c, zone);
+			add_zone(c, zone);
 	}
+	fan.count = c->count;
 	if (c->count == 0)
 		ksk_say("%s has no such zone", c->config->path);
+	else if (ksk_fan_run(&fan) != KSK_OK)
+		ksk_say("no memory is left");
 	else if (print(c) == KSK_OK)
 		level = ksk_check_worst(c->zones, c->count);
 	for (size_t i = 0; i < c->count; i++)
@@ -98,10 +144,13 @@ check_file(struct check *c, const char *path)
 	if (err == KSK_OK && c->config->profile != NULL)
 		err = ksk_sync_path(c->config, c->config->profile, ".",
 			&c->profile, &fault);
-	if (err == KSK_OK)
+	if (err == KSK_OK) {
+		c->config->silent = c->ctl->silent = ksk_silent_new();
 		level = do_zones(c);
-	else
+		ksk_silent_free(&c->ctl->silent);
+	} else {
 		ksk_say("%s", fault.text);
+	}
 	free(c->profile);
 	ksk_sync_config_free(&c->config);
 	return level;

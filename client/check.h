@@ -35,13 +35,14 @@ struct ksk_check_zone {
 	/* From the appliance. */
 	struct ksk_held *held; /* while it runs; then NULL */
 	struct ksk_signed want[KSK_SIGNED_COUNT];
-	/* What came of it. */
+	/* What came of it: ksk_check_give. */
 	enum ksk_check_level level; /* the worst */
 	json_t *problems;           /* [{level, provider?, address?, text}] */
 	json_t *addresses;          /* [{provider, address, ok, size}] */
 	bool has_parent;
 	bool parent_ok;
 	unsigned foreign; /* signatures that no journal knows */
+	uint64_t end;     /* of the first signature that ends; 0: none */
 };
 
 /* Adds a problem. provider, address: "" for none. */
@@ -52,6 +53,13 @@ void ksk_check_add(struct ksk_check_zone *z, enum ksk_check_level level,
 /* Checks a zone. ctl, config, zone, now, warning, critical are set, all else
  * is zero. */
 void ksk_check_zone_run(struct ksk_check_zone *z);
+
+/* What came of it, for another process, and back. give: owned by the caller;
+ * NULL: no memory. take: makes the lists, and fills in what it is given; false
+ * if it is not that. */
+json_t *ksk_check_give(const struct ksk_check_zone *z);
+bool ksk_check_take(struct ksk_check_zone *z, json_t *value);
+
 void ksk_check_zone_wipe(struct ksk_check_zone *z);
 
 /* A ksk_work_fn; ctx: struct ksk_check_zone. Fills in held and want. */

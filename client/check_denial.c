@@ -71,7 +71,8 @@ ksk_check_denial(struct ksk_check_zone *z,
 	struct ksk_endpoint endpoint = {0};
 	struct ksk_dns_server server = {.endpoint = &endpoint,
 		.tsig = provider->has_tsig ? &provider->tsig : NULL,
-		.timeout_ms = z->config->timeout_ms};
+		.timeout_ms = z->config->timeout_ms,
+		.silent = z->config->silent};
 	struct ksk_denial denial = {0};
 	struct ksk_fault fault = {0};
 

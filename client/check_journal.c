@@ -15,6 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One process at a time brings the export up to date: behind the turns of the
+ * providers. */
+#define JOURNAL_TURN KSK_SYNC_PROVIDER_MAX
+
 /* True if one of our KSKs made this RRSIG over this set, whenever. */
 static bool
 is_ours(const struct ksk_check_zone *z, const struct ksk_rrset *rrset,
@@ -135,6 +139,7 @@ look_up(struct ksk_check_zone *z, struct ksk_span rrsig, uint64_t *out_first,
 	if (err != KSK_OK)
 		return err;
 	options.out = path;
+	ksk_silent_take_turn(z->config->silent, JOURNAL_TURN);
 	if (ksk_journal_export(&options) == KSK_CTL_DONE) {
 		err = search_file(path, rrsig, out_first, fault);
 	} else {
@@ -142,6 +147,7 @@ look_up(struct ksk_check_zone *z, struct ksk_span rrsig, uint64_t *out_first,
 			fault, "%.300s could not be brought up to date", path);
 		err = KSK_ERR_IO;
 	}
+	ksk_silent_end_turn(z->config->silent, JOURNAL_TURN);
 	free(path);
 	return err;
 }

@@ -16,20 +16,6 @@ text_of(const json_t *value, const char *key)
 	return text == NULL ? "" : text;
 }
 
-/* The first second in which a signature of a zone ends; 0: there is none. */
-static uint64_t
-first_end(const struct ksk_check_zone *z)
-{
-	uint64_t end = 0;
-
-	for (unsigned i = 0; i < KSK_SIGNED_COUNT; i++) {
-		if (z->want[i].there &&
-			(end == 0 || z->want[i].window.expiration < end))
-			end = z->want[i].window.expiration;
-	}
-	return end;
-}
-
 /* ---- a plugin's lines ---- */
 
 static void
@@ -38,11 +24,17 @@ add_problem(const struct ksk_check_zone *z, const json_t *problem,
 {
 	const char *provider = text_of(problem, "provider");
 	const char *address = text_of(problem, "address");
+	size_t begin = text->len;
 
 	ksk_text_add(text, "%s: %s%s%s%s%s", z->zone->text, provider,
 		provider[0] != '\0' && address[0] != '\0' ? " " : "", address,
 		provider[0] != '\0' || address[0] != '\0' ? ": " : "",
 		text_of(problem, "text"));
+	/* A bar begins the performance data. */
+	for (size_t i = begin; i < text->len; i++) {
+		if (text->data[i] == '|')
+			text->data[i] = '/';
+	}
 }
 
 /* The worst problem of all, for the first line. */
@@ -75,7 +67,7 @@ ksk_check_print_line(
 	uint64_t left = UINT64_MAX;
 
 	for (size_t i = 0; i < count; i++) {
-		uint64_t end = first_end(&zones[i]), now = zones[i].now;
+		uint64_t end = zones[i].end, now = zones[i].now;
 
 		problems += json_array_size(zones[i].problems);
 		addresses += json_array_size(zones[i].addresses);
@@ -113,7 +105,7 @@ ksk_check_print_line(
 static json_t *
 json_zone(const struct ksk_check_zone *z)
 {
-	uint64_t end = first_end(z);
+	uint64_t end = z->end;
 
 	return json_pack("{s:s, s:s, s:o, s:O, s:O, s:o, s:i}", "zone",
 		z->zone->text, "level", ksk_check_level_text(z->level),
@@ -211,9 +203,9 @@ ksk_check_print_metrics(
 	add_head(text, "ksk_check_expiration_seconds",
 		"when the first signature ends, seconds since 1970");
 	for (size_t i = 0; i < count; i++) {
-		if (first_end(&zones[i]) != 0)
+		if (zones[i].end != 0)
 			add_zone_metric(text, "ksk_check_expiration_seconds",
-				&zones[i], first_end(&zones[i]));
+				&zones[i], zones[i].end);
 	}
 	add_head(text, "ksk_check_foreign_signatures",
 		"signatures by our KSKs that the appliance never made");

@@ -59,9 +59,9 @@ ksk_check_add(struct ksk_check_zone *z, enum ksk_check_level level,
 	if (is_worse(level, z->level))
 		z->level = level;
 	(void)json_array_append_new(z->problems,
-		json_pack("{s:s, s:s, s:s, s:s}", "level",
+		json_pack("{s:s, s:s, s:s, s:o}", "level",
 			ksk_check_level_text(level), "provider", provider,
-			"address", address, "text", text));
+			"address", address, "text", ksk_json_words(text)));
 }
 
 enum ksk_check_level
@@ -142,7 +142,8 @@ check_ns(struct ksk_check_zone *z, const struct ksk_sync_provider *provider,
 	struct ksk_endpoint endpoint = {0};
 	struct ksk_dns_server server = {.endpoint = &endpoint,
 		.tsig = provider->has_tsig ? &provider->tsig : NULL,
-		.timeout_ms = z->config->timeout_ms};
+		.timeout_ms = z->config->timeout_ms,
+		.silent = z->config->silent};
 	struct ksk_dns_answer answer = {0};
 	struct ksk_fault fault = {0};
 
@@ -201,8 +202,8 @@ check_provider(
 {
 	struct ksk_served_list served = {0};
 
-	if (ksk_served_ask(provider, &z->zone->owner, z->config->timeout_ms,
-		    &served) != KSK_OK)
+	if (ksk_served_ask(z->config, provider, &z->zone->owner, &served) !=
+		KSK_OK)
 		ksk_check_add(z, KSK_CHECK_UNKNOWN, provider->name, "",
 			"no memory is left");
 	for (size_t i = 0; i < served.count; i++)
@@ -272,12 +273,14 @@ check_parent(struct ksk_check_zone *z, const struct ksk_endpoint *named)
 	struct ksk_fault fault = {0};
 	size_t count = 0;
 
-	if (ksk_dns_addresses(named, list, &count, &fault) != KSK_OK)
+	if (ksk_dns_addresses(named, z->config->silent, list, &count, &fault) !=
+		KSK_OK)
 		ksk_check_add(z, KSK_CHECK_CRITICAL, "parent", named->address,
 			"%s", fault.text);
 	for (size_t i = 0; i < count; i++) {
 		struct ksk_dns_server server = {.endpoint = &list[i],
-			.timeout_ms = z->config->timeout_ms};
+			.timeout_ms = z->config->timeout_ms,
+			.silent = z->config->silent};
 		struct ksk_dns_answer answer = {0};
 
 		if (ksk_dns_ask(&server, &z->zone->owner, KSK_TYPE_DS, &answer,
@@ -327,6 +330,20 @@ check_all(struct ksk_check_zone *z)
 	check_parents(z);
 }
 
+/* The first second in which a signature of the zone ends; 0: there is none. */
+static uint64_t
+first_end(const struct ksk_check_zone *z)
+{
+	uint64_t end = 0;
+
+	for (unsigned i = 0; i < KSK_SIGNED_COUNT; i++) {
+		if (z->want[i].there &&
+			(end == 0 || z->want[i].window.expiration < end))
+			end = z->want[i].window.expiration;
+	}
+	return end;
+}
+
 void
 ksk_check_zone_run(struct ksk_check_zone *z)
 {
@@ -339,6 +356,7 @@ ksk_check_zone_run(struct ksk_check_zone *z)
 		return;
 	}
 	check_all(z);
+	z->end = first_end(z);
 	ksk_held_free(z->held);
 	free(z->held);
 	z->held = NULL;
@@ -351,4 +369,42 @@ ksk_check_zone_wipe(struct ksk_check_zone *z)
 		ksk_signed_wipe(&z->want[i]);
 	json_decref(z->problems);
 	json_decref(z->addresses);
+	z->problems = z->addresses = NULL;
+}
+
+/* ---- from one process to another ---- */
+
+json_t *
+ksk_check_give(const struct ksk_check_zone *z)
+{
+	return json_pack("{s:i, s:O, s:O, s:b, s:b, s:i, s:I}", "level",
+		(int)z->level, "problems", z->problems, "addresses",
+		z->addresses, "has-parent", z->has_parent, "parent-ok",
+		z->parent_ok, "foreign", (int)z->foreign, "end",
+		(json_int_t)z->end);
+}
+
+bool
+ksk_check_take(struct ksk_check_zone *z, json_t *value)
+{
+	int level = 0, has_parent = 0, parent_ok = 0, foreign = 0;
+	json_t *problems, *addresses;
+	json_int_t end = 0;
+
+	z->problems = json_array();
+	z->addresses = json_array();
+	if (value == NULL ||
+		json_unpack(value, "{s:i, s:o, s:o, s:b, s:b, s:i, s:I}",
+			"level", &level, "problems", &problems, "addresses",
+			&addresses, "has-parent", &has_parent, "parent-ok",
+			&parent_ok, "foreign", &foreign, "end", &end) != 0)
+		return false;
+	(void)json_array_extend(z->problems, problems);
+	(void)json_array_extend(z->addresses, addresses);
+	z->level = (enum ksk_check_level)level;
+	z->has_parent = has_parent != 0;
+	z->parent_ok = parent_ok != 0;
+	z->foreign = (unsigned)foreign;
+	z->end = (uint64_t)end;
+	return true;
 }

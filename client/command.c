@@ -4,10 +4,15 @@
  */
 #include "client/command.h"
 
+#include "client/clock.h"
 #include "client/spawn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* So long a failure costs something. */
+#define SLOW_MS 5000u
 
 #define WORDS_CAP (KSK_SYNC_WORD_MAX + KSK_COMMAND_MORE_MAX + 1u)
 
@@ -41,7 +46,7 @@ judge(const struct ksk_spawn *spawn, struct ksk_command *command,
 }
 
 static enum ksk_err
-run(struct ksk_command *command, const char *const *argv,
+spawn(struct ksk_command *command, const char *const *argv,
 	struct ksk_fault *fault)
 {
 	struct ksk_spawn spawn = {.argv = argv,
@@ -58,6 +63,60 @@ run(struct ksk_command *command, const char *const *argv,
 		return KSK_ERR_NO_MEMORY;
 	}
 	return err == KSK_OK ? judge(&spawn, command, fault) : err;
+}
+
+/* The provider's number in the file. */
+static unsigned
+find_turn(const struct ksk_command *command)
+{
+	unsigned i = 0;
+
+	while (i < command->config->provider_count &&
+		&command->config->provider[i] != command->provider)
+		i++;
+	return i;
+}
+
+/* One zone that a program can't do says nothing of the others; a program that
+ * takes long for that does. */
+static void
+note(const struct ksk_command *command, const char *who, enum ksk_err err,
+	uint64_t begin_ms)
+{
+	struct ksk_silent *silent = command->config->silent;
+	uint64_t now = ksk_ctl_now_ms();
+
+	if (err == KSK_OK)
+		ksk_silent_answered(silent, who);
+	else if (err == KSK_ERR_AGAIN || now - begin_ms >= SLOW_MS)
+		ksk_silent_failed(silent, who, now);
+}
+
+static enum ksk_err
+run(struct ksk_command *command, const char *const *argv,
+	struct ksk_fault *fault)
+{
+	struct ksk_silent *silent = command->config->silent;
+	unsigned turn = find_turn(command);
+	char who[300];
+	enum ksk_err err = KSK_ERR_AGAIN;
+	uint64_t begin;
+
+	(void)snprintf(
+		who, sizeof(who), "program of provider %u: %s", turn, argv[0]);
+	ksk_silent_take_turn(silent, turn);
+	begin = ksk_ctl_now_ms();
+	if (ksk_silent_is(silent, who, begin)) {
+		ksk_fault_set(fault,
+			"%.200s took too long before in this run: not run "
+			"again",
+			argv[0]);
+	} else {
+		err = spawn(command, argv, fault);
+		note(command, who, err, begin);
+	}
+	ksk_silent_end_turn(silent, turn);
+	return err;
 }
 
 enum ksk_err

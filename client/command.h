@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * command - a program of the file of `sync`, run for one zone: %z and %n are
- * filled in, it runs in the file's folder, and it must succeed.
+ * filled in, it runs in the file's folder, and it must succeed. The programs of
+ * one provider run one at a time, in all processes of a run: they share its
+ * key database, its API and their own files. One that takes too long several
+ * times is not run again.
  * Tests: tests/unit/test_gather.c
  */
 #ifndef KSK_CLIENT_COMMAND_H
@@ -13,7 +16,8 @@
 #define KSK_COMMAND_MORE_MAX 4u
 
 struct ksk_command {
-	const struct ksk_sync_config *config; /* borrowed */
+	const struct ksk_sync_config *config;     /* borrowed */
+	const struct ksk_sync_provider *provider; /* one of config's */
 	const char *zone;
 	const struct ksk_sync_list *words;
 	const char *more[KSK_COMMAND_MORE_MAX]; /* as they are; NULL ends */

@@ -44,6 +44,7 @@ enum ksk_err
 ksk_deliver_exec(const struct ksk_delivery *delivery, struct ksk_fault *fault)
 {
 	struct ksk_command run = {.config = delivery->config,
+		.provider = delivery->provider,
 		.zone = delivery->zone->text,
 		.words = &delivery->provider->deliver_command};
 	json_t *value = ksk_deliver_json(delivery);
@@ -119,6 +120,7 @@ ksk_deliver_files(const struct ksk_delivery *delivery, struct ksk_fault *fault)
 {
 	const struct ksk_sync_provider *provider = delivery->provider;
 	struct ksk_command run = {.config = delivery->config,
+		.provider = provider,
 		.zone = delivery->zone->text,
 		.words = &provider->deliver_command};
 	struct ksk_text records = {0}, rrsigs = {0};

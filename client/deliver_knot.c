@@ -91,6 +91,7 @@ run(const struct ksk_delivery *delivery, const struct ksk_sync_list *words,
 	struct ksk_fault *fault)
 {
 	struct ksk_command command = {.config = delivery->config,
+		.provider = delivery->provider,
 		.zone = delivery->zone->text,
 		.words = words};
 	const char *zone = delivery->zone->text, *complaint;

@@ -264,7 +264,8 @@ ksk_deliver_update(const struct ksk_delivery *delivery, struct ksk_fault *fault)
 	struct update u = {.delivery = delivery,
 		.server = {.endpoint = &delivery->provider->primary,
 			.tsig = &delivery->provider->update_tsig,
-			.timeout_ms = delivery->config->timeout_ms}};
+			.timeout_ms = delivery->config->timeout_ms,
+			.silent = delivery->config->silent}};
 	enum ksk_err err = ask(&u, KSK_AT_DNSKEY, fault);
 
 	if (err == KSK_OK)

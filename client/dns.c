@@ -5,6 +5,8 @@
  */
 #include "client/dns.h"
 
+#include "client/clock.h"
+
 #include <netdb.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -52,26 +54,59 @@ fill_endpoint(const struct addrinfo *from, const struct ksk_endpoint *of,
 	return true;
 }
 
-enum ksk_err
-ksk_dns_addresses(const struct ksk_endpoint *of,
-	struct ksk_endpoint out[KSK_DNS_ADDRESS_MAX], size_t *out_count,
-	struct ksk_fault *fault)
+static bool
+is_there(const struct ksk_endpoint *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(list[i].address, list[count].address) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Looks a name up; one that takes long and fails is not looked up for every
+ * zone. */
+static enum ksk_err
+look_up(const struct ksk_endpoint *of, struct ksk_silent *silent,
+	struct addrinfo **out_list, struct ksk_fault *fault)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV};
-	struct addrinfo *list = NULL;
-	int found = getaddrinfo(of->host, of->port, &hints, &list);
-	size_t count = 0;
+	uint64_t begin = ksk_ctl_now_ms();
+	/* Its addresses answer for themselves. */
+	char who[sizeof(of->host) + 8];
+	int found;
 
-	if (found != 0) {
-		ksk_fault_set(
-			fault, "%s: %s", of->address, gai_strerror(found));
+	(void)snprintf(who, sizeof(who), "name %s", of->host);
+	if (ksk_silent_is(silent, who, begin)) {
+		ksk_silent_say(fault, of->address);
 		return KSK_ERR_NOT_FOUND;
 	}
+	found = getaddrinfo(of->host, of->port, &hints, out_list);
+	ksk_silent_note(silent, who, found == 0, begin, ksk_ctl_now_ms());
+	if (found == 0)
+		return KSK_OK;
+	ksk_fault_set(fault, "%s: %s", of->address, gai_strerror(found));
+	return KSK_ERR_NOT_FOUND;
+}
+
+enum ksk_err
+ksk_dns_addresses(const struct ksk_endpoint *of, struct ksk_silent *silent,
+	struct ksk_endpoint out[KSK_DNS_ADDRESS_MAX], size_t *out_count,
+	struct ksk_fault *fault)
+{
+	struct addrinfo *list = NULL;
+	size_t count = 0;
+	enum ksk_err err = look_up(of, silent, &list, fault);
+
+	if (err != KSK_OK)
+		return err;
 	for (const struct addrinfo *at = list;
-		at != NULL && count < KSK_DNS_ADDRESS_MAX; at = at->ai_next)
-		count += fill_endpoint(at, of, &out[count]);
+		at != NULL && count < KSK_DNS_ADDRESS_MAX; at = at->ai_next) {
+		if (fill_endpoint(at, of, &out[count]) && !is_there(out, count))
+			count++;
+	}
 	freeaddrinfo(list);
 	*out_count = count;
 	return KSK_OK;

@@ -10,6 +10,7 @@
 #define KSK_CLIENT_DNS_H
 
 #include "client/profile.h"
+#include "client/silent.h"
 #include "client/tsig.h"
 #include "protocol/rrset.h"
 
@@ -26,6 +27,7 @@ struct ksk_dns_server {
 	const struct ksk_endpoint *endpoint; /* borrowed */
 	const struct ksk_tsig *tsig;         /* borrowed; NULL: none */
 	unsigned timeout_ms;                 /* for connecting, for an answer */
+	struct ksk_silent *silent; /* borrowed; NULL: all is waited for */
 };
 
 struct ksk_dns_answer {
@@ -40,12 +42,14 @@ struct ksk_dns_answer {
 };
 
 /*
- * Finds all addresses of a server, as endpoints with the address in numbers.
+ * Finds all addresses of a server, as endpoints with the address in numbers,
+ * each once.
+ * silent: NULL for none.
  * KSK_ERR_NOT_FOUND with fault. Outputs unchanged on failure.
  */
 KSK_MUST_USE enum ksk_err ksk_dns_addresses(const struct ksk_endpoint *of,
-	struct ksk_endpoint out[KSK_DNS_ADDRESS_MAX], size_t *out_count,
-	struct ksk_fault *fault);
+	struct ksk_silent *silent, struct ksk_endpoint out[KSK_DNS_ADDRESS_MAX],
+	size_t *out_count, struct ksk_fault *fault);
 
 /*
  * Asks for one RRset with its RRSIGs.
@@ -53,7 +57,7 @@ KSK_MUST_USE enum ksk_err ksk_dns_addresses(const struct ksk_endpoint *of,
  * A connection that is lost is tried once more: some servers drop all of them
  * when they load a zone.
  * KSK_ERR_IO: it can't be reached or does not answer in time; KSK_ERR_CLOSED:
- * it closes the connection;
+ * it closes the connection; KSK_ERR_AGAIN: it was silent and is not asked;
  * KSK_ERR_MALFORMED, KSK_ERR_TOO_LARGE: the answer's form;
  * KSK_ERR_BAD_SIGNATURE: the TSIG; KSK_ERR_NO_MEMORY; with fault.
  * Any rcode is KSK_OK.

@@ -140,6 +140,25 @@ talk(const struct ksk_dns_server *server, struct ksk_span query,
 	return err;
 }
 
+/* One that has been silent is not waited for. */
+static enum ksk_err
+talk_or_not(const struct ksk_dns_server *server, struct ksk_span query,
+	uint8_t **out_wire, size_t *out_len, struct ksk_fault *fault)
+{
+	const char *who = server->endpoint->address;
+	uint64_t begin = ksk_ctl_now_ms();
+	enum ksk_err err;
+
+	if (ksk_silent_is(server->silent, who, begin)) {
+		ksk_silent_say(fault, who);
+		return KSK_ERR_AGAIN;
+	}
+	err = talk(server, query, out_wire, out_len, fault);
+	ksk_silent_note(
+		server->silent, who, err == KSK_OK, begin, ksk_ctl_now_ms());
+	return err;
+}
+
 /* ---- the two ends fit ---- */
 
 static enum ksk_err
@@ -196,7 +215,7 @@ ksk_dns_exchange(const struct ksk_dns_server *server, ldns_pkt *query,
 		ksk_fault_set(fault, "the message can't be written");
 		goto out;
 	}
-	err = talk(server, ksk_span_of(out, size), &wire, &len, fault);
+	err = talk_or_not(server, ksk_span_of(out, size), &wire, &len, fault);
 	if (err == KSK_OK)
 		err = check_reply(server, query, ksk_span_of(wire, len), fault);
 	if (err != KSK_OK)

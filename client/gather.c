@@ -200,11 +200,15 @@ gather_files(const struct ksk_sync_config *config,
 
 static enum ksk_err
 gather_exec(const struct ksk_sync_config *config,
-	const struct ksk_sync_zone *zone, const struct ksk_sync_list *command,
-	uint64_t now, struct ksk_gathered *out, struct ksk_fault *fault)
+	const struct ksk_sync_zone *zone,
+	const struct ksk_sync_provider *provider, uint64_t now,
+	struct ksk_gathered *out, struct ksk_fault *fault)
 {
-	struct ksk_command run = {
-		.config = config, .zone = zone->text, .words = command};
+	const struct ksk_sync_list *command = &provider->gather_command;
+	struct ksk_command run = {.config = config,
+		.provider = provider,
+		.zone = zone->text,
+		.words = command};
 	enum ksk_err err = ksk_command_run(&run, fault);
 
 	if (err == KSK_OK && run.out_len == 0) {
@@ -238,8 +242,7 @@ ksk_gather(const struct ksk_sync_config *config,
 			out, &out->why);
 		break;
 	case KSK_GATHER_EXEC:
-		err = gather_exec(config, zone, &provider->gather_command, now,
-			out, &out->why);
+		err = gather_exec(config, zone, provider, now, out, &out->why);
 		break;
 	case KSK_GATHER_ANNOUNCED:
 		err = KSK_OK; /* by ksk_gather_announced */

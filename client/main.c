@@ -55,13 +55,16 @@ find_verb(const char *name)
 	return NULL;
 }
 
-/* A peer that goes away shows as an error where it is written to. */
+/* A peer that goes away shows as an error where it is written to. Who starts
+ * this with SIGCHLD ignored would take the status of every program away. */
 static void
-ignore_sigpipe(void)
+set_signals(void)
 {
-	struct sigaction act = {.sa_handler = SIG_IGN};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction usual = {.sa_handler = SIG_DFL};
 
-	(void)sigaction(SIGPIPE, &act, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGCHLD, &usual, NULL);
 }
 
 int
@@ -72,7 +75,7 @@ main(int argc, char **argv)
 	const char *value;
 	int first = ksk_args_next(&ctl, NULL, argc, argv, &value);
 
-	ignore_sigpipe();
+	set_signals();
 	if (first == KSK_ARGS_HELP) {
 		help();
 		return KSK_CTL_DONE;

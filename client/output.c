@@ -5,22 +5,42 @@
 #include "client/output.h"
 
 #include "appliance/base/yaml.h"
+#include "protocol/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Replaces control characters: bytes above ASCII are UTF-8 that was checked,
- * except the C1 controls, which some terminals obey. */
+/* Replaces control characters: bytes above ASCII are UTF-8, except the C1
+ * controls, which some terminals obey. keep: one that stays. */
 static void
-make_printable(char *text)
+drop_controls(char *text, unsigned char keep)
 {
 	for (unsigned char *at = (unsigned char *)text; *at != 0; at++) {
-		if (*at < 0x20 || *at == 0x7f)
+		if ((*at < 0x20 && *at != keep) || *at == 0x7f)
 			*at = '?';
 		if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
 			at[0] = at[1] = '?';
 	}
+}
+
+/* What a program or a server says may be anything; JSON holds UTF-8 only. */
+static void
+make_printable(char *text, unsigned char keep)
+{
+	size_t left = strlen(text);
+	char *at = text;
+
+	while (left > 0) {
+		size_t good = ksk_utf8_valid_len(at, left);
+
+		if (good == left)
+			break;
+		at[good] = '?';
+		at += good + 1;
+		left -= good + 1;
+	}
+	drop_controls(text, keep);
 }
 
 static void say(const char *head, const char *fmt, va_list args)
@@ -32,7 +52,7 @@ say(const char *head, const char *fmt, va_list args)
 	char line[2048];
 
 	(void)vsnprintf(line, sizeof(line), fmt, args);
-	make_printable(line);
+	make_printable(line, 0);
 	(void)fprintf(stderr, "%s%s\n", head, line);
 }
 
@@ -140,6 +160,20 @@ ksk_json_refusals(const struct ksk_refusal *list, size_t count)
 }
 
 json_t *
+ksk_json_words(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *value = NULL;
+
+	if (copy != NULL) {
+		make_printable(copy, 0);
+		value = json_string(copy);
+	}
+	free(copy);
+	return value;
+}
+
+json_t *
 ksk_json_path(const char *path)
 {
 	json_t *value = json_string(path);
@@ -217,6 +251,13 @@ ksk_text_add(struct ksk_text *text, const char *fmt, ...)
 		text->data + text->len, text->cap - text->len, fmt, args);
 	va_end(args);
 	text->len += (size_t)len;
+}
+
+void
+ksk_text_make_printable(struct ksk_text *text)
+{
+	if (text->data != NULL)
+		make_printable(text->data, '\n');
 }
 
 void

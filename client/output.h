@@ -36,6 +36,10 @@ KSK_MUST_USE enum ksk_err ksk_out_json(json_t *value);
 json_t *ksk_json_refusal(const struct ksk_refusal *refusal);
 json_t *ksk_json_refusals(const struct ksk_refusal *list, size_t count);
 
+/* What somebody else may have said: controls, and what is no UTF-8, become
+ * question marks. */
+json_t *ksk_json_words(const char *text);
+
 /* A path; "?" if it is no UTF-8, which JSON can't hold. */
 json_t *ksk_json_path(const char *path);
 
@@ -55,5 +59,8 @@ struct ksk_text {
 
 void ksk_text_add(struct ksk_text *text, const char *fmt, ...) KSK_FORMAT(2, 3);
 void ksk_text_free(struct ksk_text *text);
+
+/* The same for a text of several lines: line feeds stay. */
+void ksk_text_make_printable(struct ksk_text *text);
 
 #endif

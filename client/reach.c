@@ -4,7 +4,9 @@
  */
 #include "client/reach.h"
 
+#include "client/clock.h"
 #include "client/output.h"
+#include "client/silent.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -59,7 +61,7 @@ try_once(const struct round *r, const struct ksk_endpoint *endpoint,
 }
 
 static enum ksk_step
-try_appliance(const struct round *r, const struct ksk_endpoint *endpoint,
+try_again(const struct round *r, const struct ksk_endpoint *endpoint,
 	struct ksk_session *session)
 {
 	unsigned pause = PAUSE_MS;
@@ -76,6 +78,29 @@ try_appliance(const struct round *r, const struct ksk_endpoint *endpoint,
 		pause_ms(pause);
 		pause = pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
 	}
+}
+
+/* One that has been silent is not waited for. One that is not ready has
+ * answered. */
+static enum ksk_step
+try_appliance(const struct round *r, const struct ksk_endpoint *endpoint,
+	struct ksk_session *session)
+{
+	const char *who = endpoint->address;
+	uint64_t begin = ksk_ctl_now_ms();
+	struct ksk_fault fault;
+	enum ksk_step step;
+
+	if (ksk_silent_is(r->ctl->silent, who, begin)) {
+		ksk_silent_say(&fault, who);
+		ksk_say("%s", fault.text);
+		return KSK_STEP_NEXT;
+	}
+	step = try_again(r, endpoint, session);
+	ksk_silent_note(r->ctl->silent, who,
+		step != KSK_STEP_NEXT && step != KSK_STEP_AGAIN, begin,
+		ksk_ctl_now_ms());
+	return step;
 }
 
 static enum ksk_ctl_exit

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Asks one address everything. The first question that is not answered is the
  * last: the others would wait as long. */
@@ -17,72 +18,88 @@ ask_address(const struct ksk_dns_server *server, const struct ksk_name *owner,
 		uint16_t type = i == KSK_AT_SOA ? KSK_TYPE_SOA
 						: ksk_signed_type(i);
 
-		if (ksk_dns_ask(server, owner, type, &served->answer[i],
-			    &served->why) != KSK_OK)
+		enum ksk_err err = ksk_dns_ask(
+			server, owner, type, &served->answer[i], &served->why);
+
+		served->skipped = err == KSK_ERR_AGAIN;
+		if (err != KSK_OK)
 			return;
 	}
 	served->reached = true;
 }
 
+/* Two names may lead to one address. */
+static bool
+is_there(const struct ksk_served_list *served, const char *address)
+{
+	for (size_t i = 0; i < served->count; i++) {
+		if (strcmp(served->list[i].address, address) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Grows the list by one. NULL: no memory. */
 static struct ksk_served *
-add(struct ksk_served_list *served)
+add(struct ksk_served_list *served, const char *address)
 {
 	struct ksk_served *list = realloc(
 		served->list, (served->count + 1) * sizeof(*list));
+	struct ksk_served *one;
 
 	if (list == NULL)
 		return NULL;
 	served->list = list;
-	list[served->count] = (struct ksk_served){0};
-	return &list[served->count++];
+	one = &list[served->count++];
+	*one = (struct ksk_served){0};
+	ksk_text_copy(one->address, sizeof(one->address), address);
+	return one;
 }
 
 static enum ksk_err
-ask_server(const struct ksk_sync_provider *provider,
-	const struct ksk_endpoint *named, const struct ksk_name *owner,
-	unsigned timeout_ms, struct ksk_served_list *served)
+ask_server(const struct ksk_dns_server *as, const struct ksk_endpoint *named,
+	const struct ksk_name *owner, struct ksk_served_list *served)
 {
 	struct ksk_endpoint address[KSK_DNS_ADDRESS_MAX];
-	struct ksk_dns_server server = {
-		.tsig = provider->has_tsig ? &provider->tsig : NULL,
-		.timeout_ms = timeout_ms};
+	struct ksk_dns_server server = *as;
 	struct ksk_fault why = {0};
-	size_t count = 0;
-	struct ksk_served *one;
+	bool found = true;
+	size_t count = 1;
 
-	if (ksk_dns_addresses(named, address, &count, &why) != KSK_OK) {
-		one = add(served);
-		if (one == NULL)
-			return KSK_ERR_NO_MEMORY;
-		ksk_text_copy(
-			one->address, sizeof(one->address), named->address);
-		one->why = why;
-		return KSK_OK;
-	}
+	address[0] = *named;
+	if (ksk_dns_addresses(named, as->silent, address, &count, &why) !=
+		KSK_OK)
+		found = false;
 	for (size_t i = 0; i < count; i++) {
-		one = add(served);
+		struct ksk_served *one;
+
+		if (is_there(served, address[i].address))
+			continue;
+		one = add(served, address[i].address);
 		if (one == NULL)
 			return KSK_ERR_NO_MEMORY;
-		ksk_text_copy(
-			one->address, sizeof(one->address), address[i].address);
+		one->why = why;
 		server.endpoint = &address[i];
-		ask_address(&server, owner, one);
+		if (found)
+			ask_address(&server, owner, one);
 	}
 	return KSK_OK;
 }
 
 enum ksk_err
-ksk_served_ask(const struct ksk_sync_provider *provider,
-	const struct ksk_name *owner, unsigned timeout_ms,
+ksk_served_ask(const struct ksk_sync_config *config,
+	const struct ksk_sync_provider *provider, const struct ksk_name *owner,
 	struct ksk_served_list *served)
 {
+	const struct ksk_dns_server as = {
+		.tsig = provider->has_tsig ? &provider->tsig : NULL,
+		.timeout_ms = config->timeout_ms,
+		.silent = config->silent};
 	enum ksk_err err = KSK_OK;
 
 	ksk_served_free(served);
 	for (unsigned i = 0; err == KSK_OK && i < provider->server_count; i++)
-		err = ask_server(provider, &provider->server[i], owner,
-			timeout_ms, served);
+		err = ask_server(&as, &provider->server[i], owner, served);
 	return err;
 }
 

@@ -25,6 +25,7 @@
 struct ksk_served {
 	char address[sizeof(((struct ksk_endpoint *)0)->address)];
 	bool reached;         /* all questions were answered */
+	bool skipped;         /* not asked: it was silent before in this run */
 	struct ksk_fault why; /* unless reached */
 	struct ksk_dns_answer answer[KSK_SERVED_COUNT];
 };
@@ -36,13 +37,13 @@ struct ksk_served_list {
 };
 
 /*
- * Asks every address of every server of a provider. What was there is freed
- * first. One that can't be reached is in the list with the reason.
+ * Asks every address of every server of a provider, each once whatever its
+ * names are. What was there is freed first. One that can't be reached is in the list with the reason.
  * KSK_ERR_NO_MEMORY.
  */
-KSK_MUST_USE enum ksk_err ksk_served_ask(
+KSK_MUST_USE enum ksk_err ksk_served_ask(const struct ksk_sync_config *config,
 	const struct ksk_sync_provider *provider, const struct ksk_name *owner,
-	unsigned timeout_ms, struct ksk_served_list *served);
+	struct ksk_served_list *served);
 
 void ksk_served_free(struct ksk_served_list *served);
 

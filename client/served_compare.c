@@ -5,6 +5,8 @@
  */
 #include "client/served.h"
 
+#include "client/output.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +32,7 @@ say(struct compare *c, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	(void)json_array_append_new(c->faults, json_string(text));
+	(void)json_array_append_new(c->faults, ksk_json_words(text));
 	c->differs = true;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * sync - the verb that keeps the common DNSKEY RRset at all providers as it
- * must be: one zone after the other, safe to be run every five minutes, and by
- * one process at a time.
+ * must be: several zones at a time, told in the order of the file; safe to be
+ * run every five minutes, and by one run at a time.
  */
 #include "client/sync.h"
 
+#include "client/fan.h"
 #include "client/reach.h"
+#include "client/silent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,12 +27,16 @@ struct sync {
 	bool dry_run;
 	bool has_zone;
 	struct ksk_name zone;
-	struct ksk_text text;
+	size_t first; /* zone of the file */
+	size_t count;
 	json_t *json;
+	enum ksk_ctl_exit exit; /* the worst of all zones */
+	bool deaf;              /* standard output can't be written */
 };
 
-/* Two that deliver at the same moment would undo each other's work. Returns a
- * descriptor that holds the lock, or -1, said on standard error. */
+/* Two that deliver at the same moment would undo each other's work. The
+ * processes of a run hold the lock together. Returns a descriptor that holds
+ * it, or -1, said on standard error. */
 static int
 lock(const char *path, enum ksk_ctl_exit *out_exit)
 {
@@ -50,60 +56,151 @@ lock(const char *path, enum ksk_ctl_exit *out_exit)
 	return -1;
 }
 
-static enum ksk_ctl_exit
-do_zone(struct sync *s, const struct ksk_sync_zone *zone)
+/* NULL: no memory. Owned, free(). */
+static struct ksk_sync_run *
+new_run(const struct sync *s, size_t i)
 {
 	struct ksk_sync_run *run = calloc(1, sizeof(*run));
-	enum ksk_ctl_exit exit;
 
 	if (run == NULL) {
 		ksk_say("no memory is left");
-		return KSK_CTL_LATER;
+		return NULL;
 	}
 	run->ctl = *s->ctl;
 	if (s->ctl->config == NULL)
 		run->ctl.config = s->profile;
 	run->config = s->config;
-	run->zone = zone;
+	run->zone = &s->config->zone[s->first + i];
 	run->dry_run = s->dry_run;
 	run->progress = isatty(2) == 1;
-	exit = ksk_sync_zone(run);
-	if (s->ctl->json)
-		(void)json_array_append_new(s->json, ksk_sync_print_json(run));
+	return run;
+}
+
+static void
+print(const struct sync *s, const struct ksk_sync_run *run,
+	struct ksk_text *result)
+{
+	json_t *value;
+	char *text;
+
+	if (!s->ctl->json) {
+		ksk_sync_print_text(run, result);
+		return;
+	}
+	value = ksk_sync_print_json(run);
+	text = value == NULL
+		? NULL
+		: json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (text == NULL)
+		result->failed = true;
 	else
-		ksk_sync_print_text(run, &s->text);
+		ksk_text_add(result, "%s", text);
+	free(text);
+	json_decref(value);
+}
+
+/* One zone, in a process of its own. */
+static int
+do_zone(void *ctx, size_t i, struct ksk_text *result)
+{
+	struct sync *s = ctx;
+	struct ksk_sync_run *run = new_run(s, i);
+	enum ksk_ctl_exit exit;
+
+	if (run == NULL)
+		return KSK_CTL_LATER;
+	exit = ksk_sync_zone(run);
+	print(s, run, result);
 	ksk_sync_wipe(run);
 	free(run);
-	return exit;
+	return (int)exit;
+}
+
+/* A result that did not come must not look like one that is in order. */
+static enum ksk_ctl_exit
+note_lost(struct sync *s, size_t i, struct ksk_text *result)
+{
+	struct ksk_sync_run *run = new_run(s, i);
+
+	if (run == NULL)
+		return KSK_CTL_LATER;
+	(void)ksk_sync_not_done(
+		run, "the process for this zone ended without a result");
+	print(s, run, result);
+	ksk_sync_wipe(run);
+	free(run);
+	return KSK_CTL_LATER;
+}
+
+static void
+put_out(struct sync *s, struct ksk_span result)
+{
+	if (s->ctl->json) {
+		json_t *value = json_loadb(
+			(const char *)result.data, result.len, 0, NULL);
+
+		if (value == NULL || json_array_append_new(s->json, value) != 0)
+			s->exit = ksk_ctl_worse(s->exit, KSK_CTL_BAD_INPUT);
+		return;
+	}
+	/* Who can't read about it any more has his zones done all the same. */
+	if (!s->deaf &&
+		ksk_out_text((const char *)result.data, result.len) != KSK_OK)
+		s->deaf = true;
+}
+
+/* What became of a zone, in the order of the file. */
+static void
+take_zone_result(void *ctx, size_t i, int status, struct ksk_span result)
+{
+	struct sync *s = ctx;
+	struct ksk_text text = {0};
+
+	if (status == KSK_FAN_LOST) {
+		s->exit = ksk_ctl_worse(s->exit, note_lost(s, i, &text));
+		result = ksk_span_of(text.data, text.len);
+	} else {
+		s->exit = ksk_ctl_worse(s->exit, (enum ksk_ctl_exit)status);
+	}
+	if (result.len != 0)
+		put_out(s, result);
+	ksk_text_free(&text);
+}
+
+/* Which zones: all, or the one that is asked for. */
+static bool
+find_zones(struct sync *s)
+{
+	s->count = s->config->zone_count;
+	if (!s->has_zone)
+		return true;
+	s->count = 1;
+	for (; s->first < s->config->zone_count; s->first++) {
+		if (ksk_name_equal(&s->config->zone[s->first].owner, &s->zone))
+			return true;
+	}
+	ksk_say("%s has no such zone", s->config->path);
+	return false;
 }
 
 static enum ksk_ctl_exit
 do_zones(struct sync *s)
 {
-	enum ksk_ctl_exit exit = KSK_CTL_DONE;
-	bool found = !s->has_zone;
+	struct ksk_fan fan = {
+		.ctx = s, .work = do_zone, .take = take_zone_result};
 
-	for (unsigned i = 0; i < s->config->zone_count; i++) {
-		const struct ksk_sync_zone *zone = &s->config->zone[i];
-
-		if (s->has_zone && !ksk_name_equal(&zone->owner, &s->zone))
-			continue;
-		found = true;
-		exit = ksk_ctl_worse(exit, do_zone(s, zone));
-		if (s->text.len == 0)
-			continue;
-		if (ksk_out_text(s->text.data, s->text.len) != KSK_OK)
-			return ksk_ctl_worse(exit, KSK_CTL_BAD_INPUT);
-		s->text.len = 0;
-	}
-	if (!found) {
-		ksk_say("%s has no such zone", s->config->path);
+	if (!find_zones(s))
 		return KSK_CTL_BAD_INPUT;
+	fan.count = s->count;
+	s->exit = KSK_CTL_DONE;
+	if (ksk_fan_run(&fan) != KSK_OK) {
+		ksk_say("no memory is left");
+		return KSK_CTL_LATER;
 	}
 	if (s->ctl->json &&
 		ksk_out_json(json_pack("{s:O}", "zones", s->json)) != KSK_OK)
-		return ksk_ctl_worse(exit, KSK_CTL_BAD_INPUT);
-	return exit;
+		s->deaf = true;
+	return s->deaf ? ksk_ctl_worse(s->exit, KSK_CTL_BAD_INPUT) : s->exit;
 }
 
 static enum ksk_ctl_exit
@@ -122,13 +219,15 @@ sync_file(struct sync *s, const char *path)
 	if (err == KSK_OK && s->config->profile != NULL)
 		err = ksk_sync_path(s->config, s->config->profile, ".",
 			&s->profile, &fault);
-	if (err == KSK_OK)
+	if (err == KSK_OK) {
+		s->config->silent = s->ctl->silent = ksk_silent_new();
 		exit = do_zones(s);
-	else
+		ksk_silent_free(&s->ctl->silent);
+	} else {
 		ksk_say("%s", fault.text);
+	}
 	json_decref(s->json);
 	free(s->profile);
-	ksk_text_free(&s->text);
 	ksk_sync_config_free(&s->config);
 	(void)close(held);
 	return exit;

@@ -80,6 +80,9 @@ enum ksk_step ksk_sync_ask(
 /* Does one zone. config, zone, ctl, dry_run and progress are set, all else is
  * zero. Returns the exit code that this zone alone would have. */
 enum ksk_ctl_exit ksk_sync_zone(struct ksk_sync_run *run);
+
+/* The same for a zone that could not be done at all, and says why. */
+enum ksk_ctl_exit ksk_sync_not_done(struct ksk_sync_run *run, const char *why);
 void ksk_sync_wipe(struct ksk_sync_run *run);
 
 /* One zone as text, and as JSON (owned by the caller). */

@@ -10,6 +10,7 @@
 #define KSK_CLIENT_SYNC_CONFIG_H
 
 #include "client/profile.h"
+#include "client/silent.h"
 #include "client/tsig.h"
 #include "protocol/name.h"
 #include "protocol/span.h"
@@ -87,7 +88,8 @@ struct ksk_sync_config {
 	struct ksk_sync_provider *provider;
 	unsigned zone_count;
 	struct ksk_sync_zone *zone;
-	void *doc; /* owns the texts */
+	void *doc;                 /* owns the texts */
+	struct ksk_silent *silent; /* of the run: set by the verb, borrowed */
 };
 
 /*

@@ -128,6 +128,7 @@ ksk_sync_print_text(const struct ksk_sync_run *run, struct ksk_text *text)
 	}
 	if (notes->dropped != 0)
 		ksk_text_add(text, "  %zu more\n", notes->dropped);
+	ksk_text_make_printable(text);
 }
 
 /* ---- JSON ---- */
@@ -155,13 +156,13 @@ json_member(const struct ksk_sync_member *member)
 
 	if (value != NULL && member->why.text[0] != '\0')
 		(void)json_object_set_new(
-			value, "why", json_string(member->why.text));
+			value, "why", ksk_json_words(member->why.text));
 	if (value != NULL && member->gathered.failed)
 		(void)json_object_set_new(value, "not-gathered",
-			json_string(member->gathered.why.text));
+			ksk_json_words(member->gathered.why.text));
 	if (value != NULL && member->proofs.failed)
 		(void)json_object_set_new(value, "proofs-not-read",
-			json_string(member->proofs.why.text));
+			ksk_json_words(member->proofs.why.text));
 	return value;
 }
 
@@ -174,9 +175,10 @@ json_notes(const struct ksk_notes *notes)
 		const struct ksk_note *note = &notes->list[i];
 
 		(void)json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s}", "kind",
+			json_pack("{s:s, s:s, s:o}", "kind",
 				note_text(note->kind), "provider",
-				note->provider, "text", note->text));
+				note->provider, "text",
+				ksk_json_words(note->text)));
 	}
 	return list;
 }

@@ -9,10 +9,13 @@
 #include "client/deliver.h"
 #include "client/reach.h"
 
+#include <stdio.h>
 #include <time.h>
 
 /* Between two looks at what a delivery has become. */
 #define LOOK_MS 500u
+
+#define READING_CAP (KSK_LABEL_CAP + 20u)
 
 const char *
 ksk_sync_state_text(enum ksk_sync_state state)
@@ -53,8 +56,8 @@ pause_ms(unsigned ms)
 static enum ksk_err
 look(const struct ksk_sync_run *run, struct ksk_sync_member *member)
 {
-	return ksk_served_ask(member->provider, &run->zone->owner,
-		run->config->timeout_ms, &member->served);
+	return ksk_served_ask(run->config, member->provider, &run->zone->owner,
+		&member->served);
 }
 
 /* Compares what was seen with what must be. Returns true if all is right. */
@@ -113,6 +116,13 @@ ksk_sync_offer(struct ksk_sync_run *run, unsigned i)
 	offer->shown = member->provider->gather == KSK_GATHER_DNS;
 	offer->rrset = member->gathered.rrset;
 	offer->active_count = ksk_served_active(&member->served, offer->active);
+	offer->unseen = member->served.count == 0;
+	for (size_t k = 0; k < member->served.count; k++) {
+		const struct ksk_served *one = &member->served.list[k];
+
+		offer->unseen |= !one->reached ||
+			one->answer[KSK_AT_SOA].rrset.count == 0;
+	}
 }
 
 static enum ksk_err
@@ -195,36 +205,120 @@ deliver(struct ksk_sync_run *run, unsigned i)
 	}
 }
 
+/* Those that took a delivery, and what was seen of it. */
+struct reading {
+	bool open[KSK_SYNC_MEMBER_MAX];   /* not seen everywhere yet */
+	bool wanted[KSK_SYNC_MEMBER_MAX]; /* and waited for */
+};
+
+/* True if an address that may yet serve it does not. */
+static bool
+is_open(const struct ksk_sync_run *run, const struct ksk_sync_member *member)
+{
+	json_t *faults = json_array();
+	bool open = false;
+
+	for (size_t i = 0; i < member->served.count; i++) {
+		const struct ksk_served *one = &member->served.list[i];
+
+		open |= !one->skipped &&
+			!ksk_served_compare(one, run->want,
+				member->provider->own_ksk, faults);
+	}
+	json_decref(faults);
+	return open;
+}
+
+/* Looks once. out_waiting: somebody who is waited for does not serve it yet. */
+static enum ksk_err
+look_again(struct ksk_sync_run *run, struct reading *r, bool *out_waiting)
+{
+	*out_waiting = false;
+	for (unsigned i = 0; i < run->count; i++) {
+		struct ksk_sync_member *member = &run->member[i];
+
+		if (!r->open[i])
+			continue;
+		tell(run, "reading back from", member->provider->name);
+		if (look(run, member) != KSK_OK)
+			return KSK_ERR_NO_MEMORY;
+		r->open[i] = !compare(run, member);
+		*out_waiting |= r->open[i] && r->wanted[i] &&
+			is_open(run, member);
+	}
+	return KSK_OK;
+}
+
+/* By which a provider is known for taking deliveries in vain. */
+static const char *
+name_reading(const struct ksk_sync_member *member, char buf[READING_CAP])
+{
+	(void)snprintf(
+		buf, READING_CAP, "deliveries of %s", member->provider->name);
+	return buf;
+}
+
+/* A provider that took deliveries of other zones in vain is looked at once. */
+static void
+begin_reading(struct ksk_sync_run *run, struct reading *r)
+{
+	char who[READING_CAP];
+
+	for (unsigned i = 0; i < run->count; i++) {
+		r->open[i] = run->member[i].state == KSK_SYNC_DELIVERED;
+		r->wanted[i] = r->open[i] &&
+			!ksk_silent_is(run->config->silent,
+				name_reading(&run->member[i], who),
+				ksk_ctl_now_ms());
+	}
+}
+
+static void
+end_reading(struct ksk_sync_run *run, const struct reading *r)
+{
+	struct ksk_silent *silent = run->config->silent;
+
+	for (unsigned i = 0; i < run->count; i++) {
+		struct ksk_sync_member *member = &run->member[i];
+		char buf[READING_CAP];
+		const char *name = name_reading(member, buf);
+
+		if (member->state != KSK_SYNC_DELIVERED)
+			continue;
+		if (!r->open[i]) {
+			ksk_silent_answered(silent, name);
+			continue;
+		}
+		member->state = KSK_SYNC_DIFFERS;
+		if (!is_open(run, member))
+			continue;
+		if (r->wanted[i])
+			ksk_silent_failed(silent, name, ksk_ctl_now_ms());
+		else
+			ksk_fault_set(&member->why,
+				"taken, but not served yet: not waited for, as "
+				"other zones of it were in vain");
+	}
+}
+
 /* Looks again at those that took a delivery until all of them serve it, or the
  * time is up. */
 static enum ksk_err
 read_back(struct ksk_sync_run *run)
 {
 	uint64_t end = ksk_ctl_now_ms() + run->config->settle_ms;
-	bool seen[KSK_SYNC_MEMBER_MAX] = {false};
+	struct reading r = {0};
+	bool waiting;
 
+	begin_reading(run, &r);
 	for (;;) {
-		unsigned open = 0;
-
-		for (unsigned i = 0; i < run->count; i++) {
-			struct ksk_sync_member *member = &run->member[i];
-
-			if (member->state != KSK_SYNC_DELIVERED || seen[i])
-				continue;
-			tell(run, "reading back from", member->provider->name);
-			if (look(run, member) != KSK_OK)
-				return KSK_ERR_NO_MEMORY;
-			seen[i] = compare(run, member);
-			open += !seen[i];
-		}
-		if (open == 0 || ksk_ctl_now_ms() >= end)
+		if (look_again(run, &r, &waiting) != KSK_OK)
+			return KSK_ERR_NO_MEMORY;
+		if (!waiting || ksk_ctl_now_ms() >= end)
 			break;
 		pause_ms(LOOK_MS);
 	}
-	for (unsigned i = 0; i < run->count; i++) {
-		if (run->member[i].state == KSK_SYNC_DELIVERED && !seen[i])
-			run->member[i].state = KSK_SYNC_DIFFERS;
-	}
+	end_reading(run, &r);
 	return KSK_OK;
 }
 
@@ -295,6 +389,16 @@ ksk_sync_zone(struct ksk_sync_run *run)
 	return exit;
 no_memory:
 	ksk_say("no memory is left");
+	return KSK_CTL_LATER;
+}
+
+enum ksk_ctl_exit
+ksk_sync_not_done(struct ksk_sync_run *run, const char *why)
+{
+	run->changes = json_array();
+	run->refusals = json_object();
+	run->signing = KSK_SYNC_UNSIGNED;
+	ksk_note_add(&run->choice.notes, KSK_NOTE_FAULT, "", "%s", why);
 	return KSK_CTL_LATER;
 }
 

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+struct ksk_silent;
+
 #define KSK_VERB_OPTION_MAX 16
 
 /* Options of every verb; set before the verb runs, and while it reads its
@@ -19,8 +21,9 @@
 struct ksk_ctl {
 	const char *config; /* --config; NULL: $KSKCTL_CONFIG, then ~/.config */
 	bool json;          /* --json */
-	unsigned timeout_ms; /* --timeout: without progress */
-	unsigned tries;      /* --tries: of one appliance */
+	unsigned timeout_ms;       /* --timeout: without progress */
+	unsigned tries;            /* --tries: of one appliance */
+	struct ksk_silent *silent; /* of a run with many zones; NULL: none */
 };
 
 struct ksk_option {

@@ -313,14 +313,15 @@ finds_all_addresses(void **state)
 
 	(void)state;
 	assert_int_equal(ksk_endpoint_read("[::1]:53", &of, &fault), KSK_OK);
-	assert_int_equal(ksk_dns_addresses(&of, out, &count, &fault), KSK_OK);
+	assert_int_equal(
+		ksk_dns_addresses(&of, NULL, out, &count, &fault), KSK_OK);
 	assert_int_equal(count, 1);
 	assert_string_equal(out[0].address, "[::1]:53");
 	assert_int_equal(
 		ksk_endpoint_read("no.such.name.invalid:53", &of, &fault),
 		KSK_OK);
-	assert_int_equal(
-		ksk_dns_addresses(&of, out, &count, &fault), KSK_ERR_NOT_FOUND);
+	assert_int_equal(ksk_dns_addresses(&of, NULL, out, &count, &fault),
+		KSK_ERR_NOT_FOUND);
 	assert_int_equal(count, 1);
 }
 
