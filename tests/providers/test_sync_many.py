@@ -24,6 +24,8 @@ OK, WARNING, CRITICAL, UNKNOWN = range(4)
 WIDTH = 16
 NEVER = 2
 
+FEW = 5  # zones, where more would show no more
+
 
 def blocks(out):
     """-> {zone: its lines}, in the order of the output"""
@@ -46,6 +48,7 @@ def alive(pid):
 
 class Sick(unittest.TestCase):
     """One bench, in the order of the names."""
+    signed = False
 
     @classmethod
     def setUpClass(cls):
@@ -54,6 +57,16 @@ class Sick(unittest.TestCase):
         cls.addClassCleanup(cls.m.__exit__)
 
     def setUp(self):
+        self.m.forget()
+        if not self._testMethodName.startswith("test_1"):
+            self.sign_first()
+
+    def sign_first(self):
+        """Where a test runs alone."""
+        self.m.write_sync([self.m.good.address])
+        if not self.signed:
+            self.m.run("sync")
+        type(self).signed = True
         self.m.forget()
 
     def expect_told(self, out, word):
@@ -75,6 +88,7 @@ class Sick(unittest.TestCase):
             f'{{by: update, server: "{dead.address}", tsig: '
             f'"{m.a.path("u.tsig")}"}}'))
         done = m.run("sync")
+        type(self).signed = True
         self.assertEqual(done.returncode, LATER, done.out + done.err)
         self.expect_told(done.out, f"  other: {dead.address}: no answer")
         self.assertLessEqual(len(dead.taken), WIDTH + NEVER)
@@ -113,7 +127,7 @@ class Sick(unittest.TestCase):
 
     def test_3_one_program_of_a_provider_at_a_time(self):
         m = self.m
-        m.write_sync([m.good.address], gather=(
+        m.write_sync([m.good.address], zones=m.zones[:FEW], gather=(
             "{by: exec, command: [sh, -c, "
             '"mkdir turn || exit 3; cat other.%zkey; rmdir turn"]}'))
         m.run("sync")
@@ -150,7 +164,7 @@ class Sick(unittest.TestCase):
                 reply.answer.clear()
                 reply.set_rcode(many.dns.rcode.SERVFAIL)
 
-        m.write_sync([m.good.address], zones=m.zones[:5])
+        m.write_sync([m.good.address], zones=m.zones[:FEW])
         m.run("sync")
         for spoil, word in ((foreign, "there is no DNSKEY RRset"),
                             (cut, "the answer is cut"),
@@ -158,7 +172,7 @@ class Sick(unittest.TestCase):
             server = m.serve(many.NameServer(m.path("out")))
             server.spoil = spoil
             for gather in ("{by: dns}", None):
-                m.write_sync([server.address], zones=m.zones[:5],
+                m.write_sync([server.address], zones=m.zones[:FEW],
                              gather=gather)
                 done = m.run("sync")
                 self.assertEqual(done.returncode, LATER, done.out + done.err)
@@ -197,7 +211,7 @@ class Sick(unittest.TestCase):
         for name, word in (("noise", "ends with 1: gr?n ?[2J"),
                            ("flood", "it writes more than 4 MiB"),
                            ("nothing", "")):
-            m.write_sync([m.good.address], zones=m.zones[:3],
+            m.write_sync([m.good.address], zones=m.zones[:FEW],
                          gather=f'{{by: exec, command: ["./{name}"]}}')
             done = m.run("sync", "--json")
             self.assertEqual(done.returncode, LATER, done.err)
@@ -206,7 +220,7 @@ class Sick(unittest.TestCase):
             self.assertIn(word, m.run("sync").out)
             # Delivered by it, to one that lacks it.
             nobody = m.serve(many.NameServer(m.path("nothing-there")))
-            m.write_sync([nobody.address], zones=m.zones[:3], settle="1s",
+            m.write_sync([nobody.address], zones=m.zones[:FEW], settle="1s",
                          deliver=f'{{by: exec, command: ["./{name}"]}}')
             done = m.run("sync", "--json")
             self.assertEqual(done.returncode, LATER, done.err)
@@ -219,7 +233,7 @@ class Sick(unittest.TestCase):
 
     def test_7_nobody_reads_the_output(self):
         m = self.m
-        m.write_sync([m.good.address])
+        m.write_sync([m.good.address], zones=m.zones[:FEW])
         for more in ([], ["--json"]):
             m.forget()
             with open("/dev/full", "w", encoding="ascii") as full:
@@ -228,7 +242,7 @@ class Sick(unittest.TestCase):
                                       check=False)
             self.assertEqual(done.returncode, BAD_INPUT, done.stderr)
             self.assertEqual(done.stderr.count("can't be written"), 1)
-            self.assertEqual(len(m.delivered()), m.count)
+            self.assertEqual(len(m.delivered()), FEW)
 
     def test_8_killed(self):
         """At once and by request: what it started ends, nothing stays, the
@@ -238,7 +252,7 @@ class Sick(unittest.TestCase):
                               "exec sleep 600\n", 0o755)
         for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             m.forget()
-            m.write_sync([m.good.address], deliver=(
+            m.write_sync([m.good.address], zones=m.zones[:FEW], deliver=(
                 '{by: files, dnskey: "f/%n.key", rrsig: "f/%n.sig", command: '
                 '["./hold", "%n"]}'))
             os.makedirs(m.path("f"), exist_ok=True)
@@ -265,17 +279,18 @@ class Sick(unittest.TestCase):
             for x in os.listdir(m.dir):
                 if x.startswith("pid."):
                     os.unlink(m.path(x))
-            m.write_sync([m.good.address])
+            m.write_sync([m.good.address], zones=m.zones[:FEW])
             m.run("sync")
             done = m.run("sync")
             self.assertEqual(done.returncode, DONE, done.out + done.err)
-            self.assertEqual(len(m.delivered()), m.count)
+            self.assertEqual(len(m.delivered()), FEW)
 
     def test_9_one_address_with_two_names(self):
         """Prometheus takes no series twice, and nobody is asked twice."""
         m = self.m
         port = m.good.address.rpartition(":")[2]
-        m.write_sync([m.good.address, f"localhost:{port}", m.good.address])
+        m.write_sync([m.good.address, f"localhost:{port}", m.good.address],
+                     zones=m.zones[:FEW])
         m.run("sync")
         m.good.asked.clear()
         done = m.run("check", "--prometheus")
@@ -283,9 +298,9 @@ class Sick(unittest.TestCase):
         self.assertEqual(len([s for s in samples if s[0] ==
                               "ksk_check_address_ok"
                               and s[1]["address"] == m.good.address]),
-                         2 * m.count)
+                         2 * FEW)
         self.assertEqual([s[1]["zone"] for s in samples
-                          if s[0] == "ksk_check_level"], m.zones)
+                          if s[0] == "ksk_check_level"], m.zones[:FEW])
         self.assertEqual({n for (_, kind), n in m.good.asked.items()
                           if kind == "DNSKEY"}, {2})
         done = m.run("check")
