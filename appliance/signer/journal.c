@@ -197,7 +197,9 @@ ksk_journal_commit(struct ksk_journal *journal, struct ksk_fault *fault)
 {
 	if (ksk_journal_staged(journal) == 0)
 		return KSK_OK;
-	enum ksk_err err = write_staged(journal, fault);
+	enum ksk_err err = ksk_journal_check_place(journal, fault);
+	if (err == KSK_OK)
+		err = write_staged(journal, fault);
 	while (err == KSK_ERR_NO_ROOM && ksk_reserve_spend(&journal->reserve))
 		err = write_staged(journal, fault);
 	if (err == KSK_OK)

@@ -10,6 +10,8 @@
 #include "appliance/signer/reserve.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 /* Records of one transaction, rows of other tables with them, and the room for
  * all their bytes: pages that are never touched cost nothing. */
@@ -47,6 +49,13 @@ struct staged_row {
 	size_t value_count;
 };
 
+/* Which file was opened at a path. */
+struct ksk_place {
+	dev_t dev;
+	ino_t ino;
+	bool seen;
+};
+
 struct ksk_journal {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *insert, *open_from, *commit;
@@ -54,6 +63,7 @@ struct ksk_journal {
 	size_t statement_count;
 	size_t state_set; /* statement of ksk_journal_state_set */
 	char path[KSK_PATH_CAP];
+	struct ksk_place file, log; /* at path, and its WAL */
 	struct ksk_reserve reserve;
 	uint8_t id[KSK_ID_LEN];
 	struct ksk_record_hasher *hasher; /* owned */
@@ -81,6 +91,13 @@ struct ksk_journal {
  * KSK_ERR_MALFORMED, KSK_ERR_IO, with fault.
  */
 KSK_MUST_USE enum ksk_err ksk_journal_check_chain(
+	struct ksk_journal *journal, struct ksk_fault *fault);
+
+/*
+ * Finds out whether the files that are open are still those at their paths.
+ * KSK_ERR_IO with fault: a record would be lost with the process.
+ */
+KSK_MUST_USE enum ksk_err ksk_journal_check_place(
 	struct ksk_journal *journal, struct ksk_fault *fault);
 
 /* Binds values to a statement's parameters from the first on. */

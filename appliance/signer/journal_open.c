@@ -42,6 +42,29 @@ mark_path(const char *path, char out[KSK_PATH_CAP])
 	return n > 0 && (size_t)n < KSK_PATH_CAP;
 }
 
+/* SQLite's own words for these do not say what is wrong. */
+static enum ksk_err
+check_file(const char *path, const struct stat *st, struct ksk_fault *fault)
+{
+	if (!S_ISREG(st->st_mode)) {
+		ksk_fault_set(fault,
+			"the journal %s is %s; it must be a regular file", path,
+			S_ISDIR(st->st_mode)           ? "a folder"
+				: S_ISLNK(st->st_mode) ? "a symbolic link"
+						       : "no file");
+		return KSK_ERR_IO;
+	}
+	if (access(path, R_OK | W_OK) == 0)
+		return KSK_OK;
+	ksk_fault_set(fault,
+		"the journal %s can't be read and written by the signer (uid "
+		"%u): %s; it belongs to uid %u, mode %04o: give it back, with "
+		"the files beside it",
+		path, (unsigned)geteuid(), strerror(errno),
+		(unsigned)st->st_uid, (unsigned)(st->st_mode & 07777));
+	return KSK_ERR_IO;
+}
+
 /* Finds out whether the file is there, and if not, whether one may be made. */
 static enum ksk_err
 look(const char *path, const char *mark, bool *out_make,
@@ -49,7 +72,7 @@ look(const char *path, const char *mark, bool *out_make,
 {
 	struct stat st;
 	bool marked = access(mark, F_OK) == 0;
-	if (stat(path, &st) != 0) {
+	if (lstat(path, &st) != 0) {
 		if (errno != ENOENT) {
 			ksk_fault_set(fault, "the journal %s can't be read: %s",
 				path, strerror(errno));
@@ -65,6 +88,9 @@ look(const char *path, const char *mark, bool *out_make,
 		*out_make = true;
 		return KSK_OK;
 	}
+	enum ksk_err err = check_file(path, &st, fault);
+	if (err != KSK_OK)
+		return err;
 	/* The mark with a file: the making was cut off before its commit. */
 	if (st.st_size == 0 && !marked) {
 		ksk_fault_set(fault,

@@ -349,6 +349,68 @@ test_a_failed_commit_loses_nothing(void **state)
 	ksk_journal_close(&journal);
 }
 
+/* Nothing is recorded while it is away, and nothing is lost when it is back. */
+static void
+check_away(const char *path, struct ksk_journal *journal)
+{
+	const uint64_t head = ksk_journal_head(journal).number;
+	struct ksk_fault fault = {.text = ""};
+	char kept[128];
+	int fd;
+	snprintf(kept, sizeof(kept), "%s.kept", path);
+	stage(journal, KSK_RECORD_INTENT, 0);
+	assert_int_equal(rename(path, kept), 0);
+	assert_int_equal(ksk_journal_commit(journal, &fault), KSK_ERR_IO);
+	assert_non_null(strstr(fault.text, path));
+	assert_non_null(strstr(fault.text, "removed or replaced"));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(ksk_journal_commit(journal, &fault), KSK_ERR_IO);
+	assert_int_equal(ksk_journal_head(journal).number, head);
+	assert_int_equal(rename(kept, path), 0);
+	commit(journal);
+	assert_int_equal(ksk_journal_head(journal).number, head + 1);
+}
+
+static void
+test_a_file_that_is_taken_away(void **state)
+{
+	struct place *p = *state;
+	struct ksk_journal *journal = open_new(p);
+	char log[128];
+	snprintf(log, sizeof(log), "%s-wal", p->path);
+	commit(journal);
+	check_away(p->path, journal);
+	check_away(log, journal);
+	ksk_journal_close(&journal);
+	journal = open_good(p);
+	assert_true(ksk_journal_head(journal).number >= 2);
+	ksk_journal_close(&journal);
+}
+
+static void
+test_what_is_no_regular_file_is_refused(void **state)
+{
+	struct place *p = *state;
+	char kept[128];
+	assert_int_equal(mkdir(p->path, 0700), 0);
+	refused(p, appliance, KSK_ERR_IO, "a folder");
+	assert_int_equal(rmdir(p->path), 0);
+	assert_int_equal(mkfifo(p->path, 0600), 0);
+	refused(p, appliance, KSK_ERR_IO, "regular file");
+	assert_int_equal(unlink(p->path), 0);
+	struct ksk_journal *journal = open_new(p);
+	ksk_journal_close(&journal);
+	snprintf(kept, sizeof(kept), "%s.kept", p->path);
+	assert_int_equal(rename(p->path, kept), 0);
+	assert_int_equal(symlink(kept, p->path), 0);
+	refused(p, appliance, KSK_ERR_IO, "a symbolic link");
+	assert_int_equal(rename(kept, p->path), 0);
+	journal = open_good(p);
+	ksk_journal_close(&journal);
+}
+
 static void
 test_staging_has_an_end(void **state)
 {
@@ -738,6 +800,8 @@ main(void)
 		TEST(test_changed_dropped_and_swapped_records_are_found),
 		TEST(test_a_newer_schema_is_refused),
 		TEST(test_a_failed_commit_loses_nothing),
+		TEST(test_a_file_that_is_taken_away),
+		TEST(test_what_is_no_regular_file_is_refused),
 		TEST(test_staging_has_an_end),
 		TEST(test_schema_1_is_upgraded),
 		TEST(test_schema_2_is_upgraded),
