@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct places {
 	char id[KSK_PATH_CAP + 16];
@@ -56,6 +57,8 @@ make(const struct ksk_config *config, const struct places *places,
 
 	(void)snprintf(line, sizeof(line), "%s\n", hex);
 	content = ksk_span_of(line, strlen(line));
+	/* A mark without an id is what an init left that was cut off. */
+	(void)unlink(places->mark);
 	if ((r = ksk_folder_make(config->state, 0755, root, fault)) != KSK_OK ||
 		(r = ksk_folder_make(places->folder, 0700, signer, fault)) !=
 			KSK_OK ||
@@ -84,8 +87,7 @@ ksk_verb_init(const char *config_path, int argc, char **argv)
 		ksk_say("%s: journal: path: must be absolute", config.file);
 		return KSK_EXIT_CONFIG;
 	}
-	if (is_there(places.id) || is_there(config.journal) ||
-		is_there(places.mark))
+	if (is_there(places.id) || is_there(config.journal))
 		return KSK_EXIT_FILE;
 	if (RAND_bytes(id, sizeof(id)) != 1) {
 		ksk_say("no random bytes");

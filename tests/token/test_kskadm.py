@@ -174,6 +174,14 @@ class Kskadm(unittest.TestCase):
         self.assertIn("nothing was changed", done.err)
         self.assertEqual(self.box.read("state/appliance-id"), first)
 
+    def test_init_goes_on_where_it_was_cut_off(self):
+        """A full disk, a power cut: the mark is there, the id is not."""
+        self.box.run("init")
+        os.unlink(self.box.path("state/appliance-id"))
+        done = self.box.run("init")
+        self.assertEqual(self.box.read("state/appliance-id"), done.out)
+        self.assertEqual(self.box.read("state/journal/new"), done.out)
+
     def test_init_refuses_an_old_journal(self):
         os.makedirs(self.box.path("state/journal"))
         self.box.write("state/journal/j.db", "old")
