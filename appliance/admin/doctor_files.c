@@ -32,34 +32,16 @@ close_fd(int fd)
 static bool
 check_state_folder(struct ksk_doctor *doctor)
 {
-	const char *path = doctor->config->state;
-	struct stat st;
+	struct ksk_fault fault = {""};
+	const enum ksk_err err = ksk_check_trusted_folder(
+		doctor->config->state, "state folder", &fault);
 
-	if (stat(path, &st) != 0) {
+	if (err == KSK_ERR_NOT_FOUND)
 		ksk_doctor_say(doctor, KSK_DOCTOR_TROUBLE, "state",
-			"%s: %s; run: kskadm init", path, strerror(errno));
-		return false;
-	}
-	if (!S_ISDIR(st.st_mode)) {
-		ksk_doctor_say(doctor, KSK_DOCTOR_TROUBLE, "state",
-			"%s is no folder", path);
-		return false;
-	}
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		ksk_doctor_say(doctor, KSK_DOCTOR_TROUBLE, "state",
-			"%s belongs to uid %ju, who could change what is in "
-			"it; run: chown root %s",
-			path, (uintmax_t)st.st_uid, path);
-		return false;
-	}
-	if ((st.st_mode & 022) != 0) {
-		ksk_doctor_say(doctor, KSK_DOCTOR_TROUBLE, "state",
-			"%s can be changed by others (mode %04o); run: chmod "
-			"go-w %s",
-			path, (unsigned)(st.st_mode & 07777), path);
-		return false;
-	}
-	return true;
+			"%s; run: kskadm init", fault.text);
+	else if (err != KSK_OK)
+		ksk_doctor_fault(doctor, "state", err, &fault);
+	return err == KSK_OK;
 }
 
 static void

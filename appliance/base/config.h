@@ -128,6 +128,11 @@ KSK_MUST_USE enum ksk_err ksk_config_appliance(const struct ksk_config *config,
 KSK_MUST_USE enum ksk_err ksk_open_trusted(const char *path, const char *what,
 	bool secret, int *out_fd, struct ksk_fault *fault);
 
+/* Checks the same of a folder. KSK_ERR_NOT_FOUND, KSK_ERR_PERMISSION; KSK_ERR_IO:
+ * no folder; all with fault. */
+KSK_MUST_USE enum ksk_err ksk_check_trusted_folder(
+	const char *path, const char *what, struct ksk_fault *fault);
+
 /* Opens a descriptor's file anew, read only, at its beginning. Returns the
  * descriptor (owned, CLOEXEC), or -1 with errno. */
 int ksk_file_reopen(int fd);

@@ -100,6 +100,23 @@ out:
 	return err;
 }
 
+enum ksk_err
+ksk_check_trusted_folder(
+	const char *path, const char *what, struct ksk_fault *fault)
+{
+	struct stat st;
+	enum ksk_err err;
+
+	if (stat(path, &st) != 0)
+		return refuse_open(path, what, fault);
+	if (!S_ISDIR(st.st_mode)) {
+		ksk_fault_set(fault, "%s %s is no folder", what, path);
+		return KSK_ERR_IO;
+	}
+	err = check_owner(path, what, &st, fault);
+	return err != KSK_OK ? err : check_mode(path, what, false, &st, fault);
+}
+
 int
 ksk_file_reopen(int fd)
 {

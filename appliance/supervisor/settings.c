@@ -77,6 +77,16 @@ load_files(struct ksk_settings *s, struct ksk_fault *fault)
 	const struct ksk_file keymap = {
 		s->config.keymap, "keymap", false, KSK_KEYMAP_TEXT_MAX};
 
+	/* Marks of refused PINs stand in it: who could remove one could have a
+	 * token locked. One that is missing shows with the id. */
+	switch (ksk_check_trusted_folder(
+		s->config.state, "state folder", fault)) {
+	case KSK_OK:
+	case KSK_ERR_NOT_FOUND:
+		break;
+	default:
+		return KSK_EXIT_FILE;
+	}
 	if (ksk_config_appliance(&s->config, s->appliance, fault) != KSK_OK ||
 		(!s->config.quorum &&
 			ksk_file_snapshot(&policy, &s->policy_text, fault) !=

@@ -1088,6 +1088,18 @@ class Misconfiguration(Case):
                 self.check(7, name, "belongs to uid 64831", "chown root")
                 os.chown(path, 0, 0)
 
+    def test_state_folder_of_others(self):
+        """Whoever may write there could remove the mark of a refused PIN."""
+        path = self.h.path("state")
+        mode = os.stat(path).st_mode & 0o7777
+        os.chmod(path, 0o777)
+        self.check(7, "state folder", "chmod go-w")
+        os.chmod(path, mode)
+        if ROOT:
+            os.chown(path, 64831, 0)
+            self.check(7, "state folder", "chown root")
+            os.chown(path, 0, 0)
+
     def test_missing_files(self):
         for name, words in (("etc/policy.yaml", "policy"),
                             ("etc/keymap", "kskadm key"),
