@@ -158,8 +158,11 @@ struct kskd {
 	struct ksk_edge_state frontend_edge;
 	struct ksk_edge_state worker_edge[KSK_WORKER_COUNT_MAX];
 	struct ksk_token_state token[KSK_TOKEN_MAX];
-	bool signer_seen; /* the signer has been ready once */
-	bool up;          /* frontend and signer have been ready */
+	uint64_t links_ms; /* when a link that could not be made is tried again;
+			    * 0: there is none */
+	bool links_failed; /* and that was said */
+	bool signer_seen;  /* the signer has been ready once */
+	bool up;           /* frontend and signer have been ready */
 	struct ksk_reload reload;
 	struct ksk_compile compile;
 	struct ksk_unlock_desk unlock;

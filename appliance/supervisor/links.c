@@ -4,12 +4,27 @@
  */
 #include "appliance/supervisor/links.h"
 
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/supervisor/control.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#define AGAIN_MS 1000u
+
+/* Nobody becomes ready for it once more. Said once. */
+static void
+try_later(struct kskd *k)
+{
+	k->links_ms = ksk_clock_mono_ms() + AGAIN_MS;
+	if (!k->links_failed)
+		ksk_log(KSK_LOG_ERROR, "link-not-made",
+			"the kernel gives no socket pair", "why",
+			strerror(errno), (const char *)NULL);
+	k->links_failed = true;
+}
 
 /* Makes a link between two ready processes and sends each its end. A process
  * that takes no packet is killed there, and its death cuts the edge. */
@@ -24,9 +39,7 @@ make_link(struct kskd *k, struct ksk_edge_state *edge, struct ksk_proc *a,
 		b->killed_for != NULL)
 		return;
 	if (ksk_link_pair(fds) != KSK_OK) {
-		ksk_log(KSK_LOG_ERROR, "link-not-made",
-			"the kernel gives no socket pair", "why",
-			strerror(errno), (const char *)NULL);
+		try_later(k);
 		return;
 	}
 	edge->up = true;
@@ -42,6 +55,7 @@ ksk_links_make(struct kskd *k)
 {
 	struct ksk_proc *signer = &k->proc[KSK_PROC_SIGNER];
 
+	k->links_ms = 0;
 	make_link(k, &k->frontend_edge, &k->proc[KSK_PROC_FRONTEND], signer,
 		(struct ksk_ctl_link){.edge = KSK_EDGE_FRONTEND_SIGNER});
 	for (size_t i = KSK_PROC_WORKER; i < k->proc_count; i++) {
@@ -51,6 +65,20 @@ ksk_links_make(struct kskd *k)
 			(struct ksk_ctl_link){.edge = KSK_EDGE_SIGNER_WORKER,
 				.index = worker->index});
 	}
+	k->links_failed = k->links_ms != 0;
+}
+
+void
+ksk_links_run(struct kskd *k, uint64_t now_ms)
+{
+	if (now_ms >= ksk_links_next(k))
+		ksk_links_make(k);
+}
+
+uint64_t
+ksk_links_next(const struct kskd *k)
+{
+	return k->links_ms == 0 ? KSK_NO_MS : k->links_ms;
 }
 
 static void

@@ -9,8 +9,13 @@
 
 #include "appliance/supervisor/kskd.h"
 
-/* Makes the links that are missing. */
+/* Makes the links that are missing; those that the kernel gives no socket pair
+ * for are tried again by ksk_links_run. */
 void ksk_links_make(struct kskd *k);
+void ksk_links_run(struct kskd *k, uint64_t now_ms);
+
+/* Returns the moment at which ksk_links_run has something to do. */
+uint64_t ksk_links_next(const struct kskd *k);
 
 /* Takes note that the links of a dead process are gone, and tells the signer
  * that a worker is dead. Called after the process was waited for: only then

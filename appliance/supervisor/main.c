@@ -10,6 +10,7 @@
 #include "appliance/supervisor/compile.h"
 #include "appliance/supervisor/control.h"
 #include "appliance/supervisor/files.h"
+#include "appliance/supervisor/links.h"
 #include "appliance/supervisor/listen.h"
 #include "appliance/supervisor/procs.h"
 #include "appliance/supervisor/reload.h"
@@ -245,7 +246,8 @@ earliest(uint64_t a, uint64_t b)
 static int
 wait_ms(const struct kskd *k, uint64_t now_ms)
 {
-	const uint64_t next = earliest(ksk_procs_next(k),
+	const uint64_t next = earliest(
+		earliest(ksk_procs_next(k), ksk_links_next(k)),
 		earliest(ksk_compile_next(k),
 			earliest(ksk_unlock_next(k),
 				earliest(ksk_reload_next(k),
@@ -311,6 +313,7 @@ loop(struct kskd *k)
 		ksk_compile_run(k, now_ms);
 		ksk_unlock_run(k, now_ms);
 		ksk_procs_run(k, now_ms);
+		ksk_links_run(k, now_ms);
 		poll_once(k);
 	}
 }

@@ -7,6 +7,7 @@ import atexit
 import functools
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -453,6 +454,26 @@ class Links(Case):
         second = h.events("link", SIGNER, edge=2, index=1)[1]
         self.assertLess(dead[0]["time"], second["time"])
         self.assertIn('how="SIGKILL"', h.log("child-dead")[0])
+
+    def test_no_socket_pair(self):
+        """A link that the kernel did not give is made when it does."""
+        h = self.h
+        h.plan(kskd_token={"0": "slow", "seconds": 1})
+        os.kill(h.all_ready()[TOKEN, 0], signal.SIGKILL)
+        wait_for(lambda: len(h.events("try", index=0)) == 2)
+        pid = h.process.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = {int(x) for x in os.listdir(f"/proc/{pid}/fd")}
+        free = min(set(range(len(used) + 1)) - used)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + 1, hard))
+        wait_for(lambda: h.log("link-not-made"))
+        after = h.all_ready()
+        self.assertEqual(h.link(TOKEN, 0), [1])
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        wait_for(lambda: h.link(TOKEN, 0) == [1, 2])
+        self.assertEqual(h.link(SIGNER, 0, edge=2, index=0), [1, 2])
+        self.assertEqual(len(h.log("link-not-made")), 1)
+        self.assertEqual(h.all_ready(), after)
 
     def test_overdue(self):
         h = self.h
