@@ -677,6 +677,7 @@ class Kskadm(unittest.TestCase):
         for key, how in ((b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)):
             pid, fd = pty.fork()
             if pid == 0:
+                signal.signal(how, signal.SIG_DFL)  # the caller may ignore it
                 os.execv(os.path.join(peer.BUILD, "kskadm"), [
                     "kskadm", "-c", self.box.path("etc/kskd.yaml"), "key",
                     "list"])
