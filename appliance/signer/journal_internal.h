@@ -51,8 +51,8 @@ struct staged_row {
 
 /* Which file was opened at a path. */
 struct ksk_place {
-	dev_t dev;
-	ino_t ino;
+	uint32_t major, minor; /* of its device */
+	uint64_t ino;
 	bool seen;
 };
 

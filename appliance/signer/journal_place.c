@@ -8,20 +8,25 @@
 #include "appliance/signer/journal_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
-/* Returns true unless another file stands there, or none. */
+/* Returns true unless another file stands there, or none. Its times are not
+ * asked for: who has seen them makes each write after that pay for new ones,
+ * and every commit with it. */
 static bool
 is_same(const char *path, struct ksk_place *place)
 {
-	struct stat st;
+	struct statx st;
 
-	if (lstat(path, &st) != 0)
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &st) != 0)
 		/* A folder that is closed to us hides the file, no more. */
 		return errno == EACCES || !place->seen;
 	if (!place->seen)
-		*place = (struct ksk_place){st.st_dev, st.st_ino, true};
-	return st.st_dev == place->dev && st.st_ino == place->ino;
+		*place = (struct ksk_place){
+			st.stx_dev_major, st.stx_dev_minor, st.stx_ino, true};
+	return st.stx_dev_major == place->major &&
+		st.stx_dev_minor == place->minor && st.stx_ino == place->ino;
 }
 
 enum ksk_err

@@ -55,6 +55,7 @@ static const struct ksk_syscall calls[] = {
 	KSK_ALLOW(fstatfs),
 	KSK_ALLOW(fcntl),
 	KSK_ALLOW(newfstatat),
+	KSK_ALLOW(statx), /* is the journal still at its path */
 	KSK_ALLOW(fstat),
 	KSK_ALLOW(lstat),
 	KSK_ALLOW(stat),
