@@ -54,21 +54,10 @@ do_zone(void *ctx, size_t i, struct ksk_text *result)
 {
 	struct check *c = ctx;
 	struct ksk_check_zone *z = &c->zones[i];
-	json_t *value;
-	char *text;
 
 	z->now = (uint64_t)time(NULL);
 	ksk_check_zone_run(z);
-	value = ksk_check_give(z);
-	text = value == NULL
-		? NULL
-		: json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (text == NULL)
-		result->failed = true;
-	else
-		ksk_text_add(result, "%s", text);
-	free(text);
-	json_decref(value);
+	ksk_text_add_json(result, ksk_check_give(z));
 	ksk_check_zone_wipe(z);
 	return 0;
 }

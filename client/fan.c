@@ -4,6 +4,8 @@
  */
 #include "client/fan.h"
 
+#include "client/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -36,22 +38,6 @@ struct run {
 
 /* ---- in the process of a job ---- */
 
-static bool
-write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 /* Nothing of the other process's is flushed or cleaned up here. */
 static _Noreturn void
 be_job(const struct ksk_fan *fan, size_t i, pid_t parent, int fd)
@@ -63,7 +49,7 @@ be_job(const struct ksk_fan *fan, size_t i, pid_t parent, int fd)
 	if (getppid() != parent)
 		_exit(NO_RESULT);
 	status = fan->work(fan->ctx, i, &result);
-	if (result.failed || !write_all(fd, result.data, result.len))
+	if (result.failed || !ksk_file_write(fd, result.data, result.len))
 		status = NO_RESULT;
 	_exit(status);
 }
@@ -145,7 +131,7 @@ receive(struct job *job)
 	ssize_t n = read(job->fd, room, sizeof(room));
 
 	if (n > 0)
-		ksk_text_add(&job->result, "%.*s", (int)n, room);
+		ksk_text_add_bytes(&job->result, room, (size_t)n);
 	if (n > 0 || (n < 0 && errno == EINTR))
 		return false;
 	finish(job);

@@ -137,9 +137,11 @@ ksk_file_read_secret(const char *path, size_t max, uint8_t **out_data,
 	return err;
 }
 
-static bool
-write_all(int fd, const uint8_t *data, size_t len)
+bool
+ksk_file_write(int fd, const void *bytes, size_t len)
 {
+	const uint8_t *data = bytes;
+
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
 
@@ -308,8 +310,8 @@ give_name(struct fresh *f)
 static bool
 write_and_rename(struct fresh *f, mode_t mode, const void *data, size_t len)
 {
-	bool good = write_all(f->fd, data, len) && fchmod(f->fd, mode) == 0 &&
-		fsync(f->fd) == 0 && give_name(f);
+	bool good = ksk_file_write(f->fd, data, len) &&
+		fchmod(f->fd, mode) == 0 && fsync(f->fd) == 0 && give_name(f);
 	int fd = f->fd;
 
 	/* close reports what a network file system could not keep. */
@@ -384,7 +386,7 @@ ksk_file_create(
 		ksk_fault_set(fault, "%s: %s", path, strerror(errno));
 		return errno == EEXIST ? KSK_ERR_AMBIGUOUS : KSK_ERR_IO;
 	}
-	good = write_all(fd, data, len) && fsync(fd) == 0;
+	good = ksk_file_write(fd, data, len) && fsync(fd) == 0;
 	if (close(fd) != 0)
 		good = false;
 	if (!good) {

@@ -36,6 +36,9 @@ KSK_MUST_USE enum ksk_err ksk_file_read_secret(const char *path, size_t max,
 KSK_MUST_USE enum ksk_err ksk_file_replace(const char *path, const void *data,
 	size_t len, struct ksk_fault *fault);
 
+/* Writes all of it to a descriptor. Returns false with errno. */
+bool ksk_file_write(int fd, const void *bytes, size_t len);
+
 /* Finds out whether a file could be replaced, before work is done whose result
  * would be lost else. Errors as above. */
 KSK_MUST_USE enum ksk_err ksk_file_check(

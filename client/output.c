@@ -254,6 +254,31 @@ ksk_text_add(struct ksk_text *text, const char *fmt, ...)
 }
 
 void
+ksk_text_add_bytes(struct ksk_text *text, const void *data, size_t len)
+{
+	if (len == 0 || !make_room(text, len + 1))
+		return;
+	memcpy(text->data + text->len, data, len);
+	text->len += len;
+	text->data[text->len] = '\0';
+}
+
+void
+ksk_text_add_json(struct ksk_text *text, json_t *value)
+{
+	char *line = value == NULL
+		? NULL
+		: json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+	if (line == NULL)
+		text->failed = true;
+	else
+		ksk_text_add_bytes(text, line, strlen(line));
+	free(line);
+	json_decref(value);
+}
+
+void
 ksk_text_make_printable(struct ksk_text *text)
 {
 	if (text->data != NULL)

@@ -58,6 +58,9 @@ struct ksk_text {
 };
 
 void ksk_text_add(struct ksk_text *text, const char *fmt, ...) KSK_FORMAT(2, 3);
+/* Bytes as they are, and a value (taken; NULL fails) in one line. */
+void ksk_text_add_bytes(struct ksk_text *text, const void *data, size_t len);
+void ksk_text_add_json(struct ksk_text *text, json_t *value);
 void ksk_text_free(struct ksk_text *text);
 
 /* The same for a text of several lines: line feeds stay. */

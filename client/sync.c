@@ -80,23 +80,10 @@ static void
 print(const struct sync *s, const struct ksk_sync_run *run,
 	struct ksk_text *result)
 {
-	json_t *value;
-	char *text;
-
-	if (!s->ctl->json) {
-		ksk_sync_print_text(run, result);
-		return;
-	}
-	value = ksk_sync_print_json(run);
-	text = value == NULL
-		? NULL
-		: json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (text == NULL)
-		result->failed = true;
+	if (s->ctl->json)
+		ksk_text_add_json(result, ksk_sync_print_json(run));
 	else
-		ksk_text_add(result, "%s", text);
-	free(text);
-	json_decref(value);
+		ksk_sync_print_text(run, result);
 }
 
 /* One zone, in a process of its own. */

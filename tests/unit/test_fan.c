@@ -43,6 +43,7 @@ say_number(void *ctx, size_t i, struct ksk_text *result)
 		s->here++;
 	pause_ms(i % 2 == 0 ? 50 : 1);
 	ksk_text_add(result, "job %zu", i);
+	ksk_text_add_bytes(result, "\0.", 2);
 	return (int)(i % 7);
 }
 
@@ -59,8 +60,8 @@ expect_number(void *ctx, size_t i, int status, struct ksk_span result)
 		return;
 	}
 	assert_int_equal(status, i % 7);
-	(void)snprintf(want, sizeof(want), "job %zu", i);
-	assert_int_equal(result.len, strlen(want));
+	(void)snprintf(want, sizeof(want), "job %zu%c.", i, '\0');
+	assert_int_equal(result.len, strlen(want) + 2);
 	assert_memory_equal(result.data, want, result.len);
 }
 
@@ -96,6 +97,7 @@ wait_a_while(void *ctx, size_t i, struct ksk_text *result)
 	(void)ctx;
 	pause_ms(300);
 	ksk_text_add(result, "job %zu", i);
+	ksk_text_add_bytes(result, "\0.", 2);
 	return (int)(i % 7);
 }
 
